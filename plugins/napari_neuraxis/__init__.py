@@ -1,0 +1,1 @@
+"""Neuraxis inside napari: reader, writer, sample data and dock widgets."""

@@ -1,0 +1,1 @@
+"""Align of Neuraxis."""

@@ -1,0 +1,1 @@
+"""Dicom of Neuraxis."""

@@ -1,0 +1,1 @@
+"""Lesions of Neuraxis."""
