@@ -67,7 +67,8 @@ class Window:
         """
         x = np.asarray(values, dtype=np.float32)
         if self.function is WindowFunction.SIGMOID:
-            y = 255.0 / (1.0 + np.exp(-4.0 * (x - self.center) / self.width))
+            # beyond 60 the curve is flat to float32; clipped so that exp cannot overflow
+            y = 255.0 / (1.0 + np.exp(np.clip(-4.0 * (x - self.center) / self.width, -60.0, 60.0)))
         else:
             low, high = self.limits
             span = high - low

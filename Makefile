@@ -1,0 +1,43 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need first.
+VENV := .venv
+PY := $(VENV)/bin/python
+SHELL := /bin/bash
+
+.PHONY: help setup demo test lint types contracts check gallery bench lock clean
+
+help:            ## what there is
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+setup:           ## .venv with hash-locked dependencies, and GUI system libraries where they are missing and may be installed
+	@tools/setup
+
+demo: setup      ## write the CAPNON sample, run the whole path on it, results in demo-out/
+	@$(VENV)/bin/neuraxis demo --out demo-out
+
+test: setup      ## all tests, with a window under Xvfb where there is no display
+	@tools/with-display $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: setup      ## ruff
+	@$(VENV)/bin/ruff check .
+
+types: setup     ## mypy --strict over sources and tests
+	@$(VENV)/bin/mypy
+
+contracts: setup ## import contracts and the napari manifest
+	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/npe2 validate napari_neuraxis
+
+check: lint types contracts test  ## what CI runs
+
+gallery: setup   ## regenerate the pictures of the README and the manual
+	@tools/with-display $(PY) -m neuraxis.desktop.gallery docs/images
+
+bench: setup     ## speed beside what a user would otherwise pick
+	@$(VENV)/bin/neuraxis bench
+
+lock:            ## resolve the dependencies anew (names no index)
+	@$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --upgrade \
+	  --python-version 3.11 -o requirements/lock.txt -q
+
+clean:           ## remove what builds and tests leave
+	@rm -rf build dist demo-out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,91 @@
+"""The demonstration: the CAPNON sample written as DICOM, and the whole path through the product on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuraxis.app.workup import Progress, Workup, audit_workup, legend_recipe, open_input, silent, work_up
+from neuraxis.domain.geometry import Vector3
+from neuraxis.errors import ReadError
+from neuraxis.output import write_json
+
+STANCE = "For teaching and research; not a medical device."
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demonstration wrote."""
+
+    folder: Path
+    study_folder: Path
+    files: tuple[Path, ...]
+    workup: Workup
+
+
+def sample_click(study_folder: Path) -> tuple[Vector3, str]:
+    """Where a reader would click in the sample (to the nearest 0.5 mm, LPS, CT frame), and the sample's legend."""
+    try:
+        truth = json.loads((study_folder / "truth.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReadError(
+            f"{study_folder} has no readable truth.json", expected="a sample written by `neuraxis sample`"
+        ) from error
+    from neuraxis_phantom import click_point_lps_mm, legend_text
+
+    x, y, z = (round(2 * v) / 2 for v in click_point_lps_mm(truth))
+    return (x, y, z), legend_text(str(truth["case"]))
+
+
+def run_demo(folder: Path, *, case: str = "capnon", seed: int = 0, progress: Progress = silent) -> DemoResult:
+    """Write the sample study, then load, align, segment, measure, tag, audit, draw, report and export it.
+
+    Writes `study/`, `figure.png`, `figure.pdf`, `recipe.yaml`, `report.html`, `measurements.json`, `tags.json`,
+    `audit.json`, `lesion-sr.dcm` and `lesion-seg.dcm` into `folder`.
+    """
+    from neuraxis_phantom import write_case
+
+    study_folder = folder / "study"
+    if not (study_folder / "truth.json").is_file():
+        write_case(case, study_folder, seed=seed, progress=lambda f, t: progress(0.5 * f, f"sample: {t}"))
+    at, legend = sample_click(study_folder)
+    study = open_input(study_folder, lambda f, t: progress(0.5 + 0.05 * f, t))
+    workup = work_up(study, at, progress=lambda f, t: progress(0.55 + 0.3 * f, t))
+    files = write_results(workup, legend, folder, lambda f, t: progress(0.85 + 0.15 * f, t))
+    return DemoResult(folder, study_folder, files, workup)
+
+
+def write_results(workup: Workup, legend: str, folder: Path, progress: Progress = silent) -> tuple[Path, ...]:
+    """Everything that leaves the program for one lesion and its legend; returns the files."""
+    from neuraxis.figures import draw_figure, write_recipe, write_report
+    from neuraxis.interop.identity import Author, UidSource
+    from neuraxis.interop.measurement_json import measurement_to_json
+    from neuraxis.interop.seg import write_seg
+    from neuraxis.interop.sr import write_sr
+
+    names = ("measurements.json", "tags.json", "audit.json", "recipe.yaml", "figure.png", "figure.pdf", "report.html",
+             "lesion-seg.dcm", "lesion-sr.dcm")
+    path = {name: folder / name for name in names}
+    sizes = measurement_to_json(workup.lesion.measurement)
+    write_json(path["measurements.json"], sizes)
+    write_json(path["tags.json"], {"lesion": sizes, "tags": [t.to_json() for t in workup.tags]})
+    progress(0.1, "auditing the legend")
+    audits = audit_workup(workup, legend)
+    write_json(path["audit.json"], {"panels": [p for a in audits for p in a.to_json()["panels"]]})
+    progress(0.3, "drawing the figure")
+    recipe = legend_recipe(workup, legend)
+    write_recipe(recipe, path["recipe.yaml"])
+    figure = draw_figure(recipe, workup.study)
+    figure.save(path["figure.png"])
+    figure.save(path["figure.pdf"])
+    progress(0.6, "writing the report")
+    write_report(path["report.html"], lesion=workup.lesion, tags=workup.tags, audits=audits, figure=figure)
+    progress(0.8, "writing DICOM SEG and SR")
+    author = Author.program()
+    uids = UidSource(workup.lesion.tracking_uid)
+    seg_uid = write_seg(workup.lesion, workup.series, path["lesion-seg.dcm"], author=author, uids=uids)
+    write_sr(workup.lesion, workup.tags, workup.series, path["lesion-sr.dcm"], seg_sop_instance_uid=seg_uid,
+             author=author, uids=uids)
+    progress(1.0, "done")
+    return tuple(path.values())
