@@ -5,7 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neuraxis.domain.geometry import VolumeGeometry
 from neuraxis.domain.volume import Volume
@@ -80,6 +83,14 @@ class VolumeSource(Protocol):
 
     def read_volume(self) -> Volume:
         """All voxels, in real-world units."""
+        ...
+
+    def read_slice(self, index: int) -> NDArray[Any]:
+        """One slice of a volume, or one picture, (rows, columns) in real-world units, without reading the rest."""
+        ...
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
+        """One slice or picture ready to show: (rows, columns) grey or (rows, columns, 3) RGB, 8 bit."""
         ...
 
 

@@ -48,6 +48,7 @@ class Volume:
     series_id, series_uid : the series it came from
     sop_instance_uids : one a slice; "" for a missing or computed slice
     caveats : reasons why a measurement is restricted ("lossy compression: not for measurement")
+    refused_slices : those of `missing_slices` whose file is there but could not be used (damaged, contradictory)
     """
 
     array: NDArray[Any]
@@ -61,6 +62,7 @@ class Volume:
     series_uid: str = ""
     sop_instance_uids: tuple[str, ...] = ()
     caveats: tuple[str, ...] = field(default=())
+    refused_slices: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.shape != self.geometry.shape_zyx:

@@ -17,7 +17,7 @@ COLUMNS = (
     "concept", "value", "meaning", "wordings", "modifiers", "scheme", "code", "code_meaning", "source", "evidence",
 )
 _KEY = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*\Z")
-_WORDING = re.compile(r"[\w*?/'!.# -]+\Z")
+_WORDING = re.compile(r"[\w*?/>+=&,'!.# -]+\Z")
 MAX_CODE_VALUE = 16
 """Characters in Code Value (0008,0100), VR SH."""
 MAX_CODE_MEANING = 64

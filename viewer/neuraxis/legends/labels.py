@@ -1,0 +1,264 @@
+"""Panel labels in a legend: "(a)", "A:", "B-D", "Left panel:", "(top right)", "in A", "Fig. 1A"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+POSITIONS = {
+    "left": "left", "right": "right", "top": "top", "bottom": "bottom", "upper": "top", "lower": "bottom",
+    "middle": "middle", "center": "middle", "centre": "middle", "central": "middle", "inset": "inset",
+    "above": "top", "below": "bottom", "first": "first", "second": "second",
+}
+_ORDER = ("top", "bottom", "middle", "left", "right", "inset")
+_MARK_WORDS = re.compile(
+    r"\b(?:(?:white|black|red|yellow|blue|green|orange|long|short|thick|thin|open|solid|small|large|curved|dashed|dotted|"
+    r"hollow|double|single|in|and|the|of|see|at|with|by|shown|indicated|marked)\s+)*(?:arrows?|arrow\s?heads?|asterisks?|stars?|circles?|box(?:es)?|"
+    r"lines?|\*)"
+)
+_ITEM = (
+    r"(?:(?:fig(?:ure|s)?\.?\s*\d*\s*)|panels?\s+|images?\s+|parts?\s+)?"
+    r"(?:[a-z]['´]?\d{0,2}|[ivx]{2,4}|\d{1,2}|(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|inset)"
+    r"(?:[\s-]+(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)))?(?:\s+(?:panels?|images?|row|column|side|picture))?))"
+)
+_JOIN = r"\s*(?:,\s*and\s+|,|;|&|/|\band\b|\bor\b|\+)\s*"
+_RANGE = r"(?:\s*(?:-|\bto\b|\bthrough\b)\s*" + _ITEM + ")"
+_LIST = re.compile(rf"(?:{_ITEM}{_RANGE}?)(?:{_JOIN}{_ITEM}{_RANGE}?)*\Z")
+_SPLIT = re.compile(_JOIN)
+_PAREN = re.compile(r"[(\[]\s*([^()\[\]]{1,60}?)\s*[)\]]")
+_NESTED = re.compile(r"\((?:see\s+)?figs?(?:ures?)?\.?\s*s?\d+\s*\([a-z]\)(?:[\s,;&-]*(?:and|to)?\s*(?:figs?(?:ures?)?\.?\s*)?(?:s?\d+)?\s*\([a-z]\))*\s*\)")
+_START = r"(?:(?<=^)|(?<=[.;:,!?\n(]\s)|(?<=[.;:,\n(])|(?<=\band\s)|(?<=[.;:,]\s\s))"
+_LETTERS = r"[a-z]\d?(?:\s*(?:-|,|&|/|\band\b|\bto\b|,\s*and\b)\s*[a-z]\d?\b)*"
+_BARE = re.compile(rf"{_START}\s*(?P<list>{_LETTERS})(?P<end>\s*\)|\s*:|\.|,|;|(?=\s))(?=\s|$)")
+_NAMED = re.compile(
+    rf"\b(?:(?:panels?|images?|part)\s+\(?|fig(?:ure|s)?\.?\s*\d+(?:\s?\()?)(?P<list>{_LETTERS})\)?(?P<end>\s*[:,.;]|(?=[\s,.;)]|$))"
+)
+_REFERENCE = re.compile(r"\b(?:in|on|see)\s+(?:panels?\s+|images?\s+|fig(?:ure|s)?\.?\s*\d*\s*)?(?P<list>[a-z](?:(?:\s*(?:,|-|&|\band\b)\s*)[a-z]\b)*)(?=[\s,.;:)]|$)")
+_POSITIONAL = re.compile(
+    rf"{_START}\s*(?:the\s+|in the\s+|on the\s+)?(?P<list>(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|far left|far right)[\s-]*){{1,2}}"
+    r"|inset)(?P<noun>\s*(?:panels?|images?|row|column|side|picture|figure))?(?P<end>\s*[:,;]|(?=\s))"
+)
+_NUMBERED = re.compile(rf"{_START}\s*(?P<list>\d{{1,2}})(?P<end>\)|:|\.(?=\s))")
+
+
+@dataclass(frozen=True)
+class LabelMark:
+    """A label as it stands in the text; `reference` where it points back to panels ("arrow in B")."""
+
+    start: int
+    end: int
+    labels: tuple[str, ...]
+    reference: bool = False
+    weak: bool = False
+    positional: bool = False
+    row: bool = False
+    parenthesised: bool = False
+
+
+def find_labels(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMark]:
+    """Panel labels of one figure's text in order, without overlap.
+
+    Parameters
+    ----------
+    text, norm : the text and its normalised form, same length
+    is_descriptor : matches at the words with which the description of a panel may begin
+    """
+    found = [*_parenthesised(text, norm), *_named(norm), *_bare(text, norm, is_descriptor), *_positional(norm)]
+    marks = _without_overlap(found)
+    marks = _nested_positions(marks)
+    accepted = _accepted(marks)
+    references = [m for m in _references(text, norm) if set(m.labels) <= accepted]
+    chosen = [m for m in marks if set(m.labels) <= accepted]
+    return _without_overlap(sorted(chosen + references, key=lambda m: m.start)) if accepted else []
+
+
+def _nested_positions(marks: list[LabelMark]) -> list[LabelMark]:
+    """ "Top: DWI (left) and ADC (right)" names the pictures top-left and top-right."""
+    rows = [m for m in marks if m.positional and not m.parenthesised and m.labels[0] in {"top", "bottom", "middle"} and len(m.labels) == 1]
+    inner = [m for m in marks if m.positional and m.parenthesised and all(x in {"left", "right", "middle"} for x in m.labels)]
+    if len(rows) < 2 or len(inner) < 2 or any(m.parenthesised for m in rows):
+        return marks
+    found = []
+    for mark in marks:
+        row = next((r for r in reversed(rows) if r.start < mark.start), None)
+        if mark in inner and row is not None:
+            found.append(replace(mark, labels=tuple(f"{row.labels[0]}-{x}" for x in mark.labels)))
+        elif mark not in rows:
+            found.append(mark)
+    return found
+
+
+def _accepted(marks: list[LabelMark]) -> set[str]:
+    letters = _run(marks, str.isalpha)
+    if len(letters) >= 2:
+        return letters
+    digits = _run([m for m in marks if not m.reference], str.isdigit)
+    if len(digits) >= 2:
+        return digits
+    numbered = {x for m in marks for x in m.labels if re.fullmatch(r"[a-z]\d{1,2}", x)}
+    if len(numbered) >= 2:
+        return numbered | letters
+    positions = {x for m in marks if m.positional for x in m.labels}
+    explicit = {x for m in marks if m.positional and (m.row or "inset" in m.labels) for x in m.labels}
+    if len(positions) >= 2:
+        return positions
+    return explicit or (letters if any(not m.weak for m in marks if set(m.labels) <= letters) else set())
+
+
+def _run(marks: list[LabelMark], kind: object) -> set[str]:
+    """Labels that count up from the first one without a gap, as far as they go."""
+    is_kind = str.isalpha if kind is str.isalpha else str.isdigit
+    strong = {x for m in marks if not m.weak for x in m.labels if is_kind(x) and len(x) <= 2 and x not in POSITIONS}
+    every = strong | {x for m in marks if m.weak for x in m.labels if is_kind(x) and len(x) <= 2 and x not in POSITIONS}
+    letters = is_kind is str.isalpha
+    first = "a" if letters else "1"
+    if first not in every:
+        if not strong or not letters or min(strong) > "d":
+            return set()
+        first = min(strong)
+    run: list[str] = []
+    current = first
+    while current in every:
+        run.append(current)
+        current = chr(ord(current) + 1) if letters else str(int(current) + 1)
+    rest = strong - set(run)
+    if letters and run and rest and all(x < "n" and ord(x) - ord(run[-1]) <= 3 for x in sorted(rest)[:1]):
+        run.extend(x for x in sorted(rest) if len(x) == 1 and x < "n")
+    return set(run)
+
+
+def _parenthesised(text: str, norm: str) -> list[LabelMark]:
+    found = []
+    for match in _NESTED.finditer(norm):
+        labels = read_labels(re.sub(r"[()]|fig(?:ure|s)?\.?\s*s?\d+", " ", match.group()[1:-1]).strip())
+        if labels:
+            found.append(_mark(match.start(), match.end(), labels, parenthesised=True))
+    for match in _PAREN.finditer(norm):
+        content = match.group(1)
+        labels = read_labels(content)
+        if labels:
+            found.append(_mark(match.start(), match.end(), labels, parenthesised=True))
+            continue
+        bare = _MARK_WORDS.sub(" ", content)
+        if bare == content:
+            continue
+        rest = re.sub(r"^[\s,;:]+|[\s,;:]+$", "", re.sub(r"\b(?:in|on|of|panels?|images?)\b", " ", bare)).strip()
+        labels = read_labels(rest) if rest else ()
+        if not labels and rest:
+            labels = read_labels(re.sub(r"\s*[,;:]\s*", ",", rest))
+        if labels and (rest[0] in content[:2] or any(x in POSITIONS.values() or "-" in x for x in labels)
+                       or re.search(r"\b(?:in|on|of)\s|,|;", content)):
+            reference = not content.startswith(rest[:1]) or bool(re.search(r"\b(?:in|on)\b", content))
+            found.append(replace(_mark(match.start(), match.end(), labels, parenthesised=True), reference=reference))
+    return found
+
+
+def _mark(
+    start: int, end: int, labels: tuple[str, ...], *, weak: bool = False, row: bool = False, parenthesised: bool = False
+) -> LabelMark:
+    positional = all(part in _ORDER for x in labels for part in x.split("-"))
+    return LabelMark(start, end, labels, weak=weak, positional=positional, row=row, parenthesised=parenthesised)
+
+
+def _named(norm: str) -> list[LabelMark]:
+    return [_mark(m.start(), m.end(), labels) for m in _NAMED.finditer(norm) if (labels := read_labels(m["list"]))]
+
+
+def _bare(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMark]:
+    found = []
+    for match in _BARE.finditer(norm):
+        labels = read_labels(match["list"])
+        end = match["end"].strip()
+        if not labels or not _same_case(text[match.start("list"):match.end("list")]):
+            continue
+        before = norm[:match.start("list")].rstrip()
+        begins = not before or before[-1] in ".;:\n!?"
+        follows = is_descriptor.match(norm, match.end()) is not None
+        if end in {")", ":"}:
+            weak = False
+        elif end == "." and not (begins or len(labels) > 1) or end == ";":
+            continue
+        elif (end in {",", "."} or len(labels) > 1) and (begins or follows):
+            weak = True
+        elif end == "" and follows and (begins or before.endswith((",", "and"))):
+            weak = True
+        elif end == "" and begins and text[match.end():].lstrip()[:1].isupper():
+            weak = True
+        else:
+            continue
+        found.append(_mark(match.start("list"), match.end(), labels, weak=weak))
+    for match in _NUMBERED.finditer(norm):
+        found.append(_mark(match.start("list"), match.end(), (match["list"],), weak=match["end"] == "."))
+    return found
+
+
+def _same_case(piece: str) -> bool:
+    letters = re.findall(r"\b[A-Za-z]\d?\b", piece)
+    return all(x.isupper() for x in letters) or all(x.islower() for x in letters)
+
+
+def _positional(norm: str) -> list[LabelMark]:
+    found = []
+    for match in _POSITIONAL.finditer(norm):
+        noun, end = (match["noun"] or "").strip(), match["end"].strip()
+        if not noun and end not in {":", ","} or not noun and end == "," and match["list"].strip() not in POSITIONS:
+            continue
+        labels = read_labels(match["list"].strip())
+        if labels and noun != "side":
+            found.append(_mark(match.start("list"), match.end(), labels, row=bool(noun) or "inset" in labels))
+    return found
+
+
+def _references(text: str, norm: str) -> list[LabelMark]:
+    found = []
+    for match in _REFERENCE.finditer(norm):
+        piece = text[match.start("list"):match.end("list")]
+        explicit = bool(re.search(r"panel|image|fig", match.group()))
+        if (labels := read_labels(match["list"])) and (piece[0].isupper() or explicit):
+            found.append(LabelMark(match.start(), match.end(), labels, reference=True))
+    return found
+
+
+def read_labels(expression: str) -> tuple[str, ...]:
+    """Canonical labels of a list such as "A-C", "a, b and d", "top left"; () where it is none."""
+    expression = re.sub(r"^both\s+", "", expression.strip())
+    if not _LIST.match(expression):
+        return ()
+    labels: list[str] = []
+    for item in _SPLIT.split(expression):
+        ends = re.split(r"\s*(?:-|\bto\b|\bthrough\b)\s*", _bare_item(item))
+        first = _canonical(ends[0]) if len(ends) == 1 or _canonical(ends[0]) not in POSITIONS.values() else _canonical(" ".join(ends))
+        labels.extend(_between(first, _canonical(ends[-1])) if len(ends) == 2 and first not in _ORDER and "-" not in first
+                      else [first])
+    return tuple(dict.fromkeys(labels))
+
+
+def _bare_item(item: str) -> str:
+    return re.sub(r"^(?:fig(?:ure|s)?\.?\s*\d*\s*|panels?\s+|images?\s+|parts?\s+)", "", item.strip())
+
+
+def _canonical(item: str) -> str:
+    item = re.sub(r"\s+(?:panels?|images?|row|column|side|picture)$", "", item.strip()).replace("'", "").replace("´", "")
+    words = [POSITIONS.get(w, w) for w in re.split(r"[\s-]+", item)]
+    if len(words) == 2 and all(w in _ORDER for w in words):
+        words.sort(key=_ORDER.index)
+    return "-".join(words)
+
+
+def _between(first: str, last: str) -> list[str]:
+    if len(first) == len(last) == 1 and first < last:
+        return [chr(c) for c in range(ord(first), ord(last) + 1)]
+    if first[:1] == last[:1] and first[1:].isdigit() and last[1:].isdigit():
+        return [f"{first[0]}{k}" for k in range(int(first[1:]), int(last[1:]) + 1)]
+    if first.isdigit() and last.isdigit() and int(first) < int(last) <= int(first) + 20:
+        return [str(k) for k in range(int(first), int(last) + 1)]
+    return [first, last]
+
+
+def _without_overlap(marks: list[LabelMark]) -> list[LabelMark]:
+    """Marks in order; of two that overlap the longer one, of equals the stronger one."""
+    chosen: list[LabelMark] = []
+    for mark in sorted(marks, key=lambda m: (m.weak, m.reference, m.start - m.end, m.start)):
+        if all(mark.end <= m.start or mark.start >= m.end for m in chosen):
+            chosen.append(mark)
+    return sorted(chosen, key=lambda m: m.start)

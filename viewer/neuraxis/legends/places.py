@@ -1,0 +1,282 @@
+"""Where a legend puts the abnormality: locations with their side, sides that stand alone, and sizes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from neuraxis.legends.descriptors import is_region
+from neuraxis.legends.phrases import Entity
+from neuraxis.legends.reading import Reading
+from neuraxis.legends.vocabulary import words
+
+_UNPAIRED = frozenset(
+    "pons medulla midbrain brainstem vermis corpus_callosum third_ventricle fourth_ventricle sella suprasellar pineal clivus "
+    "foramen_magnum posterior_fossa craniocervical cervical_spine thoracic_spine lumbar_spine sacral_spine conus "
+    "basilar_artery falx interhemispheric quadrigeminal cisterna_magna prepontine basal_cisterns sagittal_sinus spinal_cord".split()
+)
+_NEVER_TO_THE_LEFT = frozenset({".", ";", ":", ",", "(", ")", "with", "but", "show", "shows"})
+_ASPECT = frozenset("aspect side part half portion margin lateral of the posterior anterior superior inferior medial edge border wall".split())
+_TARGET_VERBS = frozenset({"mass_effect"})
+_ADJOIN = frozenset("the a an left right both bilateral adjacent of on upon underlying overlying upper lower lateral ipsilateral "
+                    "contralateral medial anterior posterior superior inferior and , surrounding neighbouring neighboring aspect "
+                    "rostral caudal dorsal ventral its entire nearby side subjacent or from part mild floor roof horn".split())
+
+
+@dataclass(frozen=True)
+class Place:
+    """A location where something sits; `entity` is where it stands in the text."""
+
+    entity: Entity
+    values: tuple[str, ...]
+    side: str | None
+
+
+def find_places(reading: Reading, first: int, last: int) -> tuple[list[Place], set[int]]:
+    """Locations of abnormality in a token range, and the tokens of the sides that belong to any location."""
+    places, sides = [], set()
+    previous: Place | None = None
+    for entity in reading.within(first, last):
+        values = tuple(m.value for m in entity.meanings if m.kind == "finding" and m.key == "location")
+        if not values or entity.has("sequence", "ignored") or _is_gyrus_of(reading, entity):
+            continue
+        side, used = _side(reading, entity, first, last, previous)
+        sides.update(used)
+        if is_region(reading, entity) or _is_level(reading, entity) or _is_reference(reading, entity, first):
+            continue
+        place = Place(entity, values, side)
+        previous = place
+        if _is_target(reading, entity, first, last):
+            continue
+        places.append(place)
+    return places, sides
+
+
+def _is_level(reading: Reading, entity: Entity) -> bool:
+    """True for the level of a picture: "axial T2 at the level of the pons"."""
+    k = entity.first - 1
+    while reading.word(k) in {"the", "left", "right", "upper", "lower", "mid"}:
+        k -= 1
+    if reading.word(k) in {"of"} and reading.word(k - 1) in {"level", "levels"}:
+        k -= 2
+        while reading.word(k) in {"the", "at", "a"}:
+            k -= 1
+    elif reading.word(k) == "through":
+        k -= 1
+    else:
+        return False
+    before = reading.entity(k)
+    return before is not None and before.has("sequence", "modality", "caption", "contrast") and not before.has("lesion")
+
+
+def _is_gyrus_of(reading: Reading, entity: Entity) -> bool:
+    """True for the gyrus of "precentral gyrus"."""
+    before = reading.entity(entity.first - 1)
+    return reading.word(entity.first) in {"gyrus", "gyri", "sulcus", "sulci"} and before is not None and any(
+        m.key == "location" for m in before.meanings)
+
+
+def _side(
+    reading: Reading, entity: Entity, first: int, last: int, previous: Place | None
+) -> tuple[str | None, set[int]]:
+    k = entity.first - 1
+    steps = 0
+    while k >= first and steps < 8:
+        word, other = reading.word(k), reading.entity(k)
+        side = other.get("side") if other else None
+        if side and other:
+            return side.key, set(range(other.first, other.last))
+        if word in _NEVER_TO_THE_LEFT or reading.mark(k):
+            break
+        if other and other.has("verb", "preposition") and word not in _ASPECT:
+            break
+        if word == "the" and not (reading.word(k - 1) == "of" and reading.word(k - 2) in _ASPECT):
+            break
+        if word == "of" and reading.word(k - 1) not in _ASPECT and not (other and other.has("finding")):
+            break
+        if word in {"and", "or", "/"}:
+            if previous is None or previous.side is None or set(_values(entity)) & _UNPAIRED:
+                break
+            return previous.side, set()
+        k -= 1
+        steps += 1
+    after = _side_after(reading, entity, last)
+    if after[0]:
+        return after
+    return ("bilateral" if _is_plural(reading, entity, first) else None), set()
+
+
+def _values(entity: Entity) -> tuple[str, ...]:
+    return tuple(m.value for m in entity.meanings if m.kind == "finding" and m.key == "location")
+
+
+def _side_after(reading: Reading, entity: Entity, last: int) -> tuple[str | None, set[int]]:
+    k = entity.last
+    if (lesion := reading.entity(k)) and lesion.has("lesion") and not lesion.has("side"):
+        k = lesion.last
+    while k < last and reading.word(k) in {"lobe", "lobes", "region", "hemisphere", "hemispheres", "nuclei", "gyrus", "on", "the", "(",
+                                           "matter", "area", "cortex", "regions", "of"}:
+        other = reading.entity(k)
+        if other and other.has("side"):
+            break
+        k += 1
+    other = reading.entity(k) if k < last else None
+    side = other.get("side") if other else None
+    if not side or other is None:
+        return None, set()
+    on_the = reading.word(k - 1) in {"the", "("}
+    closed = reading.word(other.last) in {"", ".", ",", ")", ";", "and", "with", "(", "side"}
+    return (side.key, set(range(other.first, other.last))) if closed and (on_the or side.key == "bilateral") else (None, set())
+
+
+def _is_plural(reading: Reading, entity: Entity, first: int) -> bool:
+    plurals = words("paired", "plurals")
+    last_word = reading.word(entity.last - 1)
+    noun = last_word in plurals or reading.word(entity.last) in plurals and reading.word(entity.last) not in {"regions", "bones"}
+    if not noun:
+        return False
+    before = [reading.word(k) for k in range(max(first, entity.first - 2), entity.first)]
+    listed = before and before[-1] in {"and", ",", "or"} and last_word not in plurals
+    return not listed and not (set(_values(entity)) & _UNPAIRED)
+
+
+def _is_reference(reading: Reading, entity: Entity, first: int) -> bool:
+    """True for the tissue a signal is compared with: "isointense to cortex", "relative to grey matter"."""
+    k = entity.first - 1
+    while k >= first and reading.word(k) in {"the", "normal", "adjacent", "gray", "grey", "that", "of", "surrounding", "cerebral",
+                                              "contralateral", "or", "and"}:
+        k -= 1
+    word, previous = reading.word(k), reading.entity(k)
+    if previous and previous.has("target") and previous.last == k + 1 and word in {"to", "with", "than", "as"}:
+        return True
+    compared = reading.entity(k - 1)
+    return word in {"to", "with", "than"} and compared is not None and any(
+        m.key in {"signal", "attenuation"} for m in compared.meanings if m.kind == "finding"
+    )
+
+
+def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
+    """True for a structure that is compressed, displaced, touched or reached (rule 10)."""
+    following = reading.entity(entity.last)
+    head = following
+    step = entity.last
+    while step < min(last, entity.last + 5) and reading.word(step) in {
+        "is", "are", "was", "were", "slightly", "mildly", "severely", "markedly", "moderately", "to", "being", "significantly", "junction",
+        "sulci", "cord", "region", "tissue", "parenchyma", "lobe", "oblongata", "with", "minimal", "slight", "nerve", "appears", "chiasm",
+    }:
+        if reading.word(step) == "with":
+            break
+        step += 1
+        head = reading.entity(step)
+    if head and head.get("finding") and any(m.key == "mass_effect" for m in head.meanings) and head.first < last:
+        passive = step > entity.last or following is head
+        word = reading.word(head.first)
+        if passive and not word.endswith("ing") and word not in {"mass", "compresses", "displaces", "indents"}:
+            return True
+    k = entity.first - 1
+    while k >= first:
+        word, previous = reading.word(k), reading.entity(k)
+        if previous and previous.get("finding") and any(m.key == "mass_effect" for m in previous.meanings):
+            return reading.word(previous.last) not in {"in", "by"}
+        if previous and previous.has("target"):
+            return word not in {"above", "below"} or True
+        if word == "to" and reading.word(k - 1) in {"c1", "c2", "c3", "c4", "c5", "c6", "c7", "extends", "extending", "extend"}:
+            return True
+        if word in {"and", ","} and not _target_before(reading, k, first):
+            return False
+        located = previous is not None and any(m.key == "location" for m in previous.meanings)
+        if word not in _ADJOIN and not located and not (previous and previous.has("side", "modifier")):
+            return word == "to" and reading.entity(k - 1) is not None and reading.word(k - 1).startswith("exten")
+        k -= 1
+    return False
+
+
+def _target_before(reading: Reading, token: int, first: int) -> bool:
+    """True where the item before a comma or "and" is a target itself."""
+    for k in range(token - 1, first - 1, -1):
+        entity = reading.entity(k)
+        if entity and any(m.kind == "finding" and m.key == "location" for m in entity.meanings):
+            return _is_target(reading, entity, first, token)
+        if reading.word(k) not in _ADJOIN and not (entity and entity.has("modifier")):
+            return False
+    return False
+
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?\Z")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Lengths in millimetres that stand together ("11 x 8 mm"), with the side stated for them."""
+
+    first: int
+    last: int
+    size_mm: tuple[float, ...]
+    side: str | None
+    side_tokens: frozenset[int]
+
+
+def find_measures(reading: Reading, first: int, last: int) -> list[Measure]:
+    """Lengths in a token range; thickness of slices, scale bars and areas are left out."""
+    found, k = [], first
+    while k < last:
+        measure = _measure(reading, k, last) if _NUMBER.match(reading.word(k)) else None
+        if measure is None:
+            k += 1
+            continue
+        k = measure.last
+        if not _is_of_the_picture(reading, measure, first, last):
+            found.append(measure)
+    return found
+
+
+def _measure(reading: Reading, first: int, last: int) -> Measure | None:
+    values: list[tuple[float, str]] = []
+    k = first
+    while k < last and _NUMBER.match(reading.word(k)):
+        value = float(reading.word(k).replace(",", "."))
+        k += 1
+        unit = ""
+        if reading.word(k) in {"mm", "cm", "millimeter", "millimeters", "millimetres", "millimetre", "centimeter", "centimeters", "centimetre",
+                               "centimetres"}:
+            unit = "cm" if reading.word(k).startswith("c") else "mm"
+            k += 1
+        values.append((value, unit))
+        joint = k
+        while reading.word(joint) in {"(", "ap", "cc", "tr", "transverse", ")", "in"} and joint < k + 3 and unit:
+            joint += 1
+        if reading.word(joint) in {"x", "*", "by"} and _NUMBER.match(reading.word(joint + 1)):
+            k = joint + 1
+        elif reading.word(k) in {"x", "*", "by"} and _NUMBER.match(reading.word(k + 1)):
+            k += 1
+        else:
+            break
+    unit = next((u for _, u in reversed(values) if u), "")
+    if not unit or reading.word(k) in {"2", "3", "^", "s", "/"}:
+        return None
+    scale = [10.0 if (u or unit) == "cm" else 1.0 for _, u in values]
+    side, used = _measure_side(reading, k, last)
+    sizes = tuple(round(v * s, 4) for (v, _), s in zip(values, scale, strict=True))
+    return Measure(first, k, sizes, side, used)
+
+
+def _measure_side(reading: Reading, last: int, stop: int) -> tuple[str | None, frozenset[int]]:
+    k = last
+    if reading.word(k) == "(":
+        k += 1
+    elif reading.word(k) in {"on", "in"} and reading.word(k + 1) == "the":
+        k += 2
+    else:
+        return None, frozenset()
+    entity = reading.entity(k) if k < stop else None
+    side = entity.get("side") if entity else None
+    return (side.key, frozenset(range(entity.first, entity.last))) if side and entity else (None, frozenset())
+
+
+def _is_of_the_picture(reading: Reading, measure: Measure, first: int, last: int) -> bool:
+    after = " ".join(reading.word(k) for k in range(measure.last, min(measure.last + 3, last)))
+    before = " ".join(reading.word(k) for k in range(max(first, measure.first - 4), measure.first))
+    return bool(
+        re.search(r"^(?:thick )?(?:slices?|sections?|cuts?|intervals?|slice|section|axial|images?|gap)\b", after)
+        or re.search(r"(?:slice thickness|section thickness|thickness of slices|scale bars?|bars?)\s*(?:of|is|:|=|\d*)?\s*$", before)
+    )

@@ -1,0 +1,93 @@
+"""One figure's text with everything found in it: tokens, entities, panel labels, sentences."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, field
+
+from neuraxis.domain.legend import TextSpan
+from neuraxis.legends.labels import LabelMark, find_labels
+from neuraxis.legends.phrases import Entity, PhraseBook
+from neuraxis.legends.text import Token, abbreviation_ranges, is_sentence_end, normalise, tokenise
+from neuraxis.legends.vocabulary import words
+
+
+@functools.cache
+def _starters() -> re.Pattern[str]:
+    alternatives = "|".join(re.escape(w) for w in sorted(words("starters", "labels"), key=len, reverse=True))
+    return re.compile(rf"\s*(?:an?\s+)?(?:{alternatives})")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Tokens and entities of one figure; `at[i]` is the index of the entity that covers token i, or -1."""
+
+    text: str
+    norm: str
+    tokens: list[Token]
+    entities: list[Entity]
+    marks: list[LabelMark]
+    at: list[int] = field(default_factory=list)
+
+    def span(self, first: int, last: int) -> TextSpan:
+        """The text of tokens `first` up to, not including, `last`."""
+        start, end = self.tokens[first].start, self.tokens[max(last, first + 1) - 1].end
+        return TextSpan(start, end, self.text[start:end])
+
+    def entity(self, token: int) -> Entity | None:
+        """The entity that covers a token."""
+        index = self.at[token] if 0 <= token < len(self.at) else -1
+        return self.entities[index] if index >= 0 else None
+
+    def within(self, first: int, last: int) -> list[Entity]:
+        """Entities that begin in a token range."""
+        return [e for e in self.entities if first <= e.first < last]
+
+    def word(self, token: int) -> str:
+        """A token's text, or "" outside the text."""
+        return self.tokens[token].text if 0 <= token < len(self.tokens) else ""
+
+    def mark(self, token: int) -> LabelMark | None:
+        """The label that stands at a token."""
+        index = self.tokens[token].label if 0 <= token < len(self.tokens) else -1
+        return self.marks[index] if index >= 0 else None
+
+    @functools.cached_property
+    def sentences(self) -> list[tuple[int, int]]:
+        """Token ranges of the sentences, without their full stop."""
+        ranges, first = [], 0
+        for index in range(len(self.tokens)):
+            if is_sentence_end(self.norm, self.tokens, index):
+                stop = index if self.tokens[index].text in {".", "?", "!"} else index + 1
+                ranges.append((first, stop))
+                first = index + 1
+        ranges.append((first, len(self.tokens)))
+        return [(a, b) for a, b in ranges if b > a]
+
+    def units(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Parts of a sentence between semicolons that stand outside brackets."""
+        ranges, depth, start = [], 0, first
+        for index in range(first, last):
+            word = self.tokens[index].text
+            depth += (word in "([") - (word in ")]") if len(word) == 1 else 0
+            if word == ";" and depth <= 0:
+                ranges.append((start, index))
+                start = index + 1
+        ranges.append((start, last))
+        return [(a, b) for a, b in ranges if b > a]
+
+
+def read(text: str, heading_end: int, book: PhraseBook) -> Reading:
+    """Finds labels, tokens and entities in one figure's text; the heading's characters are left out."""
+    norm = normalise(text)
+    skipped = [(0, heading_end)] if heading_end else []
+    skipped += abbreviation_ranges(text, norm)
+    body = " " * heading_end + norm[heading_end:]
+    marks = [m for m in find_labels(text, body, _starters()) if all(m.end <= s or m.start >= e for s, e in skipped)]
+    tokens = tokenise(body, skipped, [(m.start, m.end) for m in marks])
+    entities = book.find(tokens)
+    at = [-1] * len(tokens)
+    for index, entity in enumerate(entities):
+        at[entity.first:entity.last] = [index] * (entity.last - entity.first)
+    return Reading(text, norm, tokens, entities, marks, at)
