@@ -1,0 +1,49 @@
+"""Concepts that need more of the head than the lesion's neighbourhood, and those no metric speaks to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neuraxis.domain.tag import Evidence, Tag, Verdict
+from neuraxis.evidence.metric import Metric, MetricDescription
+from neuraxis.evidence.verdicts import not_assessable, tag_from
+
+if TYPE_CHECKING:
+    from neuraxis.evidence.context import EvidenceContext
+
+REASONS = {
+    "hydrocephalus": "ventricular width is not measured; the reader's word stands alone",
+    "midline_shift": "displacement of midline structures is not measured; the reader's word stands alone",
+    "herniation": "tonsillar, subfalcine and transtentorial descent are not measured",
+    "cystic": "cyst, septum and fluid level are told by the reader; signal ratios are shown with T1, T2 and FLAIR",
+    "flow_void": "a flow void cannot be told from calcium and air by signal alone",
+}
+RULE = "no metric"
+
+DESCRIPTION = MetricDescription(
+    key="not_measured",
+    title="Concepts without a metric",
+    concepts=tuple(REASONS),
+    formula="none",
+    unit="",
+    inputs=(),
+    rules=("always not assessable",),
+    limits=tuple(REASONS.values()),
+    source="project",
+    mark="prop",
+)
+
+
+def assess(_context: EvidenceContext) -> tuple[Tag, ...]:
+    """Says of each that it was not measured, so that no claim of it goes unanswered."""
+    return tuple(_unmeasured(concept, why) for concept, why in REASONS.items())
+
+
+def _unmeasured(concept: str, why: str) -> Tag:
+    if concept in ("herniation", "cystic", "flow_void"):
+        evidence = Evidence(DESCRIPTION.key, None, "", "", RULE, Verdict.NOT_ASSESSABLE, why)
+        return tag_from(concept, {}, [evidence], (Verdict.NOT_ASSESSABLE, why))
+    return not_assessable(concept, DESCRIPTION.key, RULE, why)
+
+
+METRIC = Metric(DESCRIPTION, assess)

@@ -1,0 +1,135 @@
+"""Builders for tags: one verdict a value, with the evidence it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from neuraxis.domain.tag import Evidence, Tag, Verdict
+
+VALUES: Mapping[str, tuple[str, ...]] = {
+    "calcification": ("none", "present", "punctate", "dense", "rim", "coarse", "amorphous", "gyriform"),
+    "compartment": (
+        "intra_axial", "extra_axial", "intraventricular", "intradural", "extradural", "subdural", "subarachnoid",
+        "intramedullary", "extramedullary", "intraosseous", "extracranial",
+    ),
+    "laterality": ("left", "right", "bilateral", "midline"),
+    "bone_change": ("none", "present", "erosion", "remodelling", "hyperostosis", "fracture", "continuity"),
+    "attenuation": ("hyper", "hypo", "iso", "mixed", "fluid", "fat", "iso_hyper", "iso_hypo"),
+    "diffusion_restriction": ("none", "present"),
+    "blooming": ("none", "present", "marked"),
+    "enhancement": (
+        "none", "present", "rim", "homogeneous", "heterogeneous", "nodular", "serpiginous", "patchy", "linear",
+        "leptomeningeal", "central", "mild", "intense",
+    ),
+    "dural_tail": ("none", "present"),
+    "perilesional_oedema": ("none", "present", "mild", "moderate", "marked"),
+    "mass_effect": ("none", "present", "mild", "moderate", "severe"),
+    "midline_shift": ("none", "present"),
+    "hydrocephalus": ("none", "present", "mild", "moderate", "severe"),
+    "haemorrhage": (
+        "none", "present", "intraparenchymal", "intraventricular", "subarachnoid", "subdural", "extradural",
+        "microbleed", "intratumoral",
+    ),
+    "margin": ("well_defined", "ill_defined", "lobulated", "irregular", "smooth"),
+    "size": ("measured",),
+    "phase_sign": ("diamagnetic", "paramagnetic"),
+}
+"""Values of each concept that can be asked about (closed lists of the legend schema)."""
+
+SIGNAL_VALUES = ("hyper", "hypo", "iso", "mixed", "csf", "normal", "iso_hyper", "iso_hypo")
+
+_GENERIC = ("none", "present")
+
+Answer = tuple[Verdict, str]
+
+
+def values_of(concept: str) -> tuple[str, ...]:
+    """Closed list of the values of a concept."""
+    return SIGNAL_VALUES if concept.endswith("_signal") else VALUES.get(concept, ())
+
+
+def tag_from(
+    concept: str, answers: Mapping[str, Answer], evidence: Sequence[Evidence], otherwise: Answer | None = None
+) -> Tag:
+    """Tag with a verdict for every value of the concept; the suggestion is the most specific supported value.
+
+    Parameters
+    ----------
+    answers : (verdict, reason) a value
+    otherwise : the answer for values of the closed list that `answers` does not name
+    """
+    fallback = otherwise or (Verdict.NOT_ASSESSABLE, "the program measures nothing that decides this value")
+    names = dict.fromkeys((*values_of(concept), *answers))
+    values = tuple((name, *answers.get(name, fallback)) for name in names)
+    return suggested(Tag(concept, None, Verdict.NOT_ASSESSABLE, tuple(evidence), values))
+
+
+def suggested(tag: Tag) -> Tag:
+    """The tag with value and verdict taken from its per-value verdicts."""
+    supported = [name for name, verdict, _ in tag.values if verdict is Verdict.SUPPORTS]
+    specific = [name for name in supported if name not in _GENERIC]
+    value = (specific or supported or [None])[0]
+    if value is not None:
+        verdict = Verdict.SUPPORTS
+    elif any(v is Verdict.NEUTRAL for _, v, _ in tag.values):
+        verdict = Verdict.NEUTRAL
+    else:
+        verdict = Verdict.NOT_ASSESSABLE
+    return Tag(tag.concept, value, verdict, tag.evidence, tag.values, tag.laterality, tag.asserted_by, tag.comment)
+
+
+def not_assessable(concept: str, metric: str, rule: str, reason: str, unit: str = "", series_uid: str = "") -> Tag:
+    """Tag of a concept about which nothing can be said, with the reason on every value."""
+    evidence = Evidence(metric, None, unit, series_uid, rule, Verdict.NOT_ASSESSABLE, reason)
+    answers = {name: (Verdict.NOT_ASSESSABLE, reason) for name in values_of(concept)}
+    return tag_from(concept, answers, [evidence], (Verdict.NOT_ASSESSABLE, reason))
+
+
+def absent(concept: str, reason: str) -> dict[str, Answer]:
+    """The finding is absent: 'none' is supported and every other value contradicted."""
+    return {
+        name: (Verdict.SUPPORTS if name == "none" else Verdict.CONTRADICTS, reason) for name in values_of(concept)
+    }
+
+
+def present(concept: str, reason: str, undecided: str) -> dict[str, Answer]:
+    """The finding is there: 'present' supported, 'none' contradicted, every kind or degree neutral for `undecided`."""
+    answers: dict[str, Answer] = {name: (Verdict.NEUTRAL, f"{reason}; {undecided}") for name in values_of(concept)}
+    answers["none"] = (Verdict.CONTRADICTS, reason)
+    answers["present"] = (Verdict.SUPPORTS, reason)
+    return answers
+
+
+def unclear(concept: str, reason: str) -> dict[str, Answer]:
+    """Measured, but between the thresholds: no value is decided."""
+    return {name: (Verdict.NOT_ASSESSABLE, reason) for name in values_of(concept)}
+
+
+def merged(tags: Iterable[Tag]) -> tuple[Tag, ...]:
+    """One tag a concept: evidence joined; for a value, an answer that decides goes before one that does not.
+
+    Two metrics that decide a value in opposite ways leave it not assessable, and the reason says so.
+    """
+    by_concept: dict[str, list[Tag]] = {}
+    for tag in tags:
+        by_concept.setdefault(tag.concept, []).append(tag)
+    return tuple(_merge(group) if len(group) > 1 else group[0] for group in by_concept.values())
+
+
+def _merge(group: Sequence[Tag]) -> Tag:
+    names = dict.fromkeys(name for tag in group for name, _, _ in tag.values)
+    values = tuple((name, *_joint([tag.verdict_on(name) for tag in group])) for name in names)
+    evidence = tuple(e for tag in group for e in tag.evidence)
+    laterality = next((tag.laterality for tag in group if tag.laterality), None)
+    return suggested(Tag(group[0].concept, None, Verdict.NOT_ASSESSABLE, evidence, values, laterality))
+
+
+def _joint(answers: Sequence[Answer]) -> Answer:
+    decided = [a for a in answers if a[0] in (Verdict.SUPPORTS, Verdict.CONTRADICTS)]
+    kinds = {verdict for verdict, _ in decided}
+    if len(kinds) == 2:
+        return Verdict.NOT_ASSESSABLE, "metrics disagree: " + "; ".join(reason for _, reason in decided)
+    if decided:
+        return decided[0]
+    neutral = [a for a in answers if a[0] is Verdict.NEUTRAL]
+    return neutral[0] if neutral else answers[0]
