@@ -49,3 +49,7 @@ class WriteError(NeuraxisError, OSError):
 
 class NotMeasurableError(NeuraxisError, ValueError):
     """A point, mask or series on which the asked measurement has no meaning."""
+
+
+class CancelledError(NeuraxisError):
+    """Work that was stopped because the user asked for it; nothing is wrong."""

@@ -32,7 +32,7 @@ def sample_click(study_folder: Path) -> tuple[Vector3, str]:
         raise ReadError(
             f"{study_folder} has no readable truth.json", expected="a sample written by `neuraxis sample`"
         ) from error
-    from neuraxis_phantom import click_point_lps_mm, legend_text
+    from neuraxis_phantom.truth import click_point_lps_mm, legend_text
 
     x, y, z = (round(2 * v) / 2 for v in click_point_lps_mm(truth))
     return (x, y, z), legend_text(str(truth["case"]))

@@ -1,0 +1,96 @@
+"""Hanging protocols: which series goes where, by role, as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from neuraxis.app.panel_state import PanelState
+from neuraxis.app.views import Orientation
+from neuraxis.domain.study import LoadReport, Role, Series, Study
+from neuraxis.domain.window import window_preset
+from neuraxis.errors import UsageError
+
+MAX_ROWS, MAX_COLUMNS = 2, 4
+
+
+@dataclass(frozen=True)
+class HangingCell:
+    """One panel of a protocol: roles in order of preference ('*': the chosen series), plane, window preset."""
+
+    roles: tuple[str, ...]
+    plane: Orientation = Orientation.AXIAL
+    window: str = ""
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """A named layout of panels."""
+
+    key: str
+    name: str
+    rows: int
+    columns: int
+    cells: tuple[HangingCell, ...]
+
+
+@cache
+def hangings() -> tuple[Hanging, ...]:
+    """The protocols that come with the program, in the order of the menu."""
+    entries = json.loads((files("neuraxis.app") / "hangings.json").read_text(encoding="utf-8"))
+    return tuple(
+        Hanging(
+            e["key"], e["name"], e["rows"], e["columns"],
+            tuple(
+                HangingCell(tuple(p["roles"]), Orientation(p.get("plane", "axial")), p.get("window", ""))
+                for p in e["panels"]
+            ),
+        )
+        for e in entries
+    )
+
+
+def hanging(key: str) -> Hanging:
+    """The protocol with that key."""
+    for known in hangings():
+        if known.key == key:
+            return known
+    raise UsageError(f"hanging {key!r} is not known", expected="one of: " + ", ".join(h.key for h in hangings()))
+
+
+def hang(protocol: Hanging, series: Sequence[Series], chosen_id: str = "") -> tuple[PanelState, ...]:
+    """The panels of a protocol filled from the series that are there; a cell without a fitting series stays empty.
+
+    A series serves two cells only where they ask for different planes or windows.
+    """
+    study = Study("", tuple(series), LoadReport())
+    used: set[tuple[str, Orientation, str]] = set()
+    states = []
+    for cell in protocol.cells:
+        found = _series_for(cell, study, chosen_id, used)
+        window = window_preset(cell.window) if cell.window and found else None
+        states.append(PanelState(found or "", cell.plane, window=window))
+        if found:
+            used.add((found, cell.plane, cell.window))
+    return tuple(states)
+
+
+def _series_for(cell: HangingCell, study: Study, chosen_id: str, used: set[tuple[str, Orientation, str]]) -> str | None:
+    for role in cell.roles:
+        if role == "*":
+            return chosen_id or next((s.id for s in study.series if s.is_volume), None)
+        for candidate in study.volumes_of(Role(role)):
+            if (candidate.id, cell.plane, cell.window) not in used:
+                return candidate.id
+    return None
+
+
+def best_hanging(series: Sequence[Series]) -> tuple[Hanging, tuple[PanelState, ...]]:
+    """What a study opens with: the lesion protocol where at least three of its cells fill, else three planes."""
+    filled = hang(hanging("lesion"), series)
+    if len({s.series_id for s in filled if s.series_id}) >= 3:
+        return hanging("lesion"), filled
+    return hanging("planes"), hang(hanging("planes"), series)

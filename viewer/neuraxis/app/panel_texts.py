@@ -1,0 +1,66 @@
+"""The words in the corners of a panel: series, slice, window, badges."""
+
+from __future__ import annotations
+
+from neuraxis.align.planes import Projection
+from neuraxis.app.pictures import PROJECTION_WORDS, Picture, slice_count, slice_spacing_mm
+from neuraxis.app.views import OBLIQUE_BADGE_DEGREES, NativeView, vector3
+from neuraxis.domain.geometry import Vector3, orientation_letters
+from neuraxis.domain.study import Confidence, Series
+from neuraxis.domain.volume import Volume
+
+
+def series_text(series: Series) -> str:
+    """Role with its confidence where it is not certain, number and description."""
+    role = series.role.role.value
+    if series.role.confidence is not Confidence.CERTAIN:
+        role += f" ({series.role.confidence.value})"
+    number = f"{series.number}  " if series.number is not None else ""
+    return f"{role}\n{number}{series.description}".strip()
+
+
+def position_text(normal: Vector3, point_lps_mm: Vector3) -> str:
+    """Where a slice lies along its normal: 'H 12.3 mm' (to the head of the origin), 'R 4.0 mm'."""
+    axis = max(range(3), key=lambda k: abs(normal[k]))
+    value = point_lps_mm[axis]
+    direction = [0.0, 0.0, 0.0]
+    direction[axis] = 1.0 if value >= 0 else -1.0
+    return f"{orientation_letters(vector3(direction))} {abs(value):.1f} mm"
+
+
+def slice_text(series: Series, volume: Volume, view: NativeView, picture: Picture, on_plane: Vector3) -> str:
+    """Slice number, position, thickness and spacing, slab."""
+    if picture.slice_index is None:
+        return f"{view.orientation.value}, oblique\n{position_text(view.normal, on_plane)}"
+    count = slice_count(volume.geometry, view)
+    # counted in the direction in which the normal grows, so that numbers rise towards head, posterior and right
+    number = picture.slice_index + 1 if view.slice_sign > 0 else count - picture.slice_index
+    lines = [f"{view.orientation.value} {number}/{count}", position_text(view.normal, on_plane)]
+    spacing = slice_spacing_mm(volume.geometry, view)
+    thickness = volume.slice_thickness_mm or series.acquisition.slice_thickness_mm
+    if view.slice_axis == 0 and thickness:
+        lines.append(f"{thickness:.3g} mm thick\nevery {spacing:.3g} mm")
+    else:
+        lines.append(f"every {spacing:.3g} mm")
+    return "\n".join(lines)
+
+
+def badges(series: Series, volume: Volume, view: NativeView, picture: Picture, projection: Projection) -> list[str]:
+    """What a reader has to know before trusting the picture; empty for a plain native slice."""
+    found = []
+    if picture.slab_mm:
+        found.append(f"{PROJECTION_WORDS[projection]} {picture.slab_mm:.1f} mm")
+    if picture.interpolated:
+        found.append("interpolated")
+    if volume.geometry.is_sheared:
+        found.append(f"gantry tilt {volume.geometry.shear_degrees:.0f}°")
+    elif not picture.interpolated and view.tilt_degrees > OBLIQUE_BADGE_DEGREES:
+        found.append(f"tilted {view.tilt_degrees:.0f}°")
+    if series.acquisition.lossy:
+        found.append("lossy")
+    if volume.missing_slices:
+        missing = len(volume.missing_slices)
+        found.append(f"{missing} slice{'s' if missing > 1 else ''} missing")
+    if not volume.is_measurable:
+        found.append("not for measurement")
+    return found

@@ -1,0 +1,95 @@
+"""What the program remembers between sessions: keys, theme, recent studies. No patient's name is written."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from neuraxis.errors import WriteError
+
+RECENT_LIMIT = 10
+
+
+@dataclass(frozen=True)
+class RecentStudy:
+    """A place that was opened: its path and the roles found there, nothing of the patient."""
+
+    path: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Choices of this user on this machine."""
+
+    theme: str = "dark"
+    drag_down_brightens: bool = True
+    reader: str = ""
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    recent: tuple[RecentStudy, ...] = ()
+
+    def with_recent(self, path: str, summary: str) -> Settings:
+        """With a study put first in the list."""
+        kept = tuple(r for r in self.recent if r.path != path)
+        return replace(self, recent=(RecentStudy(path, summary), *kept)[:RECENT_LIMIT])
+
+
+def settings_file() -> Path:
+    """Where the settings are kept; NEURAXIS_SETTINGS names another file."""
+    named = os.environ.get("NEURAXIS_SETTINGS")
+    if named:
+        return Path(named)
+    from platformdirs import user_config_path
+
+    return user_config_path("neuraxis", appauthor=False) / "settings.json"
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings; what is missing, unknown or of the wrong kind takes its default."""
+    where = path or settings_file()
+    try:
+        data = json.loads(where.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Settings()
+    return _from_json(data) if isinstance(data, dict) else Settings()
+
+
+def _from_json(data: dict[str, Any]) -> Settings:
+    base = Settings()
+    keys = data.get("keys")
+    recent = data.get("recent")
+    return Settings(
+        theme=data["theme"] if data.get("theme") in ("dark", "light") else base.theme,
+        drag_down_brightens=bool(data.get("drag_down_brightens", base.drag_down_brightens)),
+        reader=str(data.get("reader", "")),
+        keys={str(k): tuple(str(x) for x in v) for k, v in keys.items() if isinstance(v, list)}
+        if isinstance(keys, dict) else {},
+        recent=tuple(
+            RecentStudy(str(r["path"]), str(r.get("summary", "")))
+            for r in recent if isinstance(r, dict) and "path" in r
+        )[:RECENT_LIMIT] if isinstance(recent, list) else (),
+    )
+
+
+def save_settings(settings: Settings, path: Path | None = None) -> None:
+    """Write the settings whole or not at all.
+
+    Raises
+    ------
+    WriteError
+        When the file cannot be written; the old one is then untouched.
+    """
+    where = path or settings_file()
+    beside = where.with_name(where.name + ".new")
+    try:
+        where.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(asdict(settings), indent=1), encoding="utf-8")
+        beside.replace(where)
+    except OSError as error:
+        raise WriteError(
+            f"settings cannot be written to {where}: {error.strerror}", expected="a folder that may be written to",
+            remedy="set NEURAXIS_SETTINGS to a file elsewhere",
+        ) from error

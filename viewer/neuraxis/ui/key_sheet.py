@@ -1,0 +1,43 @@
+"""All keys and mouse buttons on one page."""
+
+from __future__ import annotations
+
+from html import escape
+
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
+
+from neuraxis.app.commands import COMMANDS, MOUSE_SHEET, Command
+
+
+def key_sheet_html(commands: tuple[Command, ...] = COMMANDS) -> str:
+    """The page: one table a group, two columns of tables."""
+    groups: dict[str, list[tuple[str, str]]] = {"Mouse": list(MOUSE_SHEET)}
+    for c in commands:
+        groups.setdefault(c.group, []).append((", ".join(c.keys), c.text))
+    blocks = [
+        f"<h3>{escape(name)}</h3><table cellpadding='2'>"
+        + "".join(f"<tr><td><b>{escape(k)}</b></td><td>&nbsp;{escape(t)}</td></tr>" for k, t in rows)
+        + "</table>"
+        for name, rows in groups.items()
+    ]
+    half = (len(blocks) + 1) // 2
+    return (
+        f"<table width='100%'><tr><td width='50%'>{''.join(blocks[:half])}</td>"
+        f"<td width='50%'>{''.join(blocks[half:])}</td></tr></table>"
+    )
+
+
+class KeySheet(QDialog):
+    """The key sheet (F1)."""
+
+    def __init__(self, commands: tuple[Command, ...] = COMMANDS, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys and mouse")
+        self.resize(900, 720)
+        page = QTextBrowser(self)
+        page.setHtml(key_sheet_html(commands))
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.addWidget(page, 1)
+        column.addWidget(buttons)

@@ -1,0 +1,61 @@
+"""What was read, what was left out and why."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHeaderView,
+    QLabel,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from neuraxis.domain.study import Study
+
+
+class LoadReportDialog(QDialog):
+    """The account of every file of a study."""
+
+    def __init__(self, study: Study, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("What was read")
+        self.resize(760, 460)
+        report = study.report
+        self.summary = QLabel(
+            f"{report.files_seen} files seen = {report.files_loaded} loaded + {len(report.set_apart)} set apart "
+            f"+ {len(report.skipped)} skipped"
+        )
+        self.tree = QTreeWidget(self)
+        self.tree.setHeaderLabels(["What", "Reason"])
+        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        refused = [(s.title, s.refusal or "") for s in study.series if s.refusal]
+        warned = [(s.title, w) for s in study.series for w in s.warnings]
+        for title, rows in (
+            ("Skipped files", [(f.path, f.reason) for f in report.skipped]),
+            ("Set apart: no pictures", [(f.path, f.reason) for f in report.set_apart]),
+            ("Series that are no volume", refused), ("Warnings", warned), ("Notes", [("", n) for n in report.notes]),
+        ):
+            self._add(title, rows)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.addWidget(self.summary)
+        column.addWidget(self.tree, 1)
+        column.addWidget(buttons)
+
+    def _add(self, title: str, rows: list[tuple[str, str]]) -> None:
+        if not rows:
+            return
+        top = QTreeWidgetItem([f"{title} ({len(rows)})"])
+        self.tree.addTopLevelItem(top)
+        top.setFirstColumnSpanned(True)
+        for what, reason in rows:
+            item = QTreeWidgetItem([what, reason])
+            item.setToolTip(1, reason)
+            item.setTextAlignment(0, Qt.AlignmentFlag.AlignTop)
+            top.addChild(item)
+        top.setExpanded(True)

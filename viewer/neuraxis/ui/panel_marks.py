@@ -1,0 +1,150 @@
+"""Everything that is drawn over a panel's picture: corners, letters, scale bar, crosshair, outlines, badges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QPainter, QPen
+
+from neuraxis.app.views import ScreenView
+from neuraxis.ui import theme
+
+MARGIN = 7
+NICE_MM = (1, 2, 5, 10, 20, 50, 100, 200)
+
+
+@dataclass(frozen=True)
+class CornerTexts:
+    """Texts of the four corners, lines separated by newlines."""
+
+    top_left: str = ""
+    top_right: str = ""
+    bottom_left: str = ""
+    bottom_right: str = ""
+
+
+def draw_text(painter: QPainter, rect: QRectF, flags: Any, text: str, colour: QColor) -> None:
+    """Text with a dark rim, so that it reads on bright and dark pictures."""
+    painter.setPen(theme.SHADOW)
+    for dx, dy in ((1, 1), (-1, 0)):
+        painter.drawText(rect.translated(dx, dy), flags, text)
+    painter.setPen(colour)
+    painter.drawText(rect, flags, text)
+
+
+def draw_corners(painter: QPainter, area: QRectF, texts: CornerTexts) -> None:
+    """Corner texts, each in its own half of the panel."""
+    flag = Qt.AlignmentFlag
+    inner = area.adjusted(MARGIN, MARGIN - 2, -MARGIN, -MARGIN + 2)
+    painter.setFont(theme.panel_font(9))
+    wrap = Qt.TextFlag.TextWordWrap
+    half = inner.width() * 0.47
+    height = inner.height()
+    left = QRectF(inner.left(), inner.top(), half, height)
+    right = QRectF(inner.right() - half, inner.top(), half, height)
+    for rect, place, text in (
+        (left, flag.AlignLeft | flag.AlignTop, texts.top_left),
+        (right, flag.AlignRight | flag.AlignTop, texts.top_right),
+        (left, flag.AlignLeft | flag.AlignBottom, texts.bottom_left),
+        (right, flag.AlignRight | flag.AlignBottom, texts.bottom_right),
+    ):
+        if text:
+            draw_text(painter, rect, place | wrap, text, theme.TEXT)
+
+
+def draw_letters(painter: QPainter, area: QRectF, letters: tuple[str, str, str, str]) -> None:
+    """Patient letters at the left, right, top and bottom edge."""
+    flag = Qt.AlignmentFlag
+    painter.setFont(theme.panel_font(12, bold=True))
+    inner = area.adjusted(MARGIN, MARGIN - 3, -MARGIN, -MARGIN + 3)
+    places = (
+        flag.AlignLeft | flag.AlignVCenter, flag.AlignRight | flag.AlignVCenter, flag.AlignHCenter | flag.AlignTop,
+        flag.AlignHCenter | flag.AlignBottom,
+    )
+    for text, place in zip(letters, places, strict=True):
+        draw_text(painter, inner, place, text, theme.LETTER)
+
+
+def scale_bar_mm(mm_per_pixel: float, room_px: float) -> int:
+    """The longest round length that fits."""
+    fitting = [mm for mm in NICE_MM if mm / mm_per_pixel <= room_px]
+    return fitting[-1] if fitting else NICE_MM[0]
+
+
+def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_pixel: float) -> None:
+    """A vertical bar at the right edge, below the letter, with its length."""
+    length_mm = scale_bar_mm(mm_per_pixel, area.height() * 0.22)
+    length = length_mm / mm_per_pixel
+    x = area.right() - MARGIN - 4
+    y = area.center().y() + 22
+    for colour, width in ((theme.SHADOW, 4), (theme.SCALE_BAR, 1.6)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLines([
+            QLineF(x, y, x, y + length), QLineF(x - 4, y, x + 1, y), QLineF(x - 4, y + length, x + 1, y + length)
+        ])
+    painter.setFont(theme.panel_font(8))
+    flag = Qt.AlignmentFlag
+    room = QRectF(x - 70, y + length / 2 - 12, 62, 24)
+    draw_text(painter, room, flag.AlignRight | flag.AlignVCenter, f"{length_mm} mm", theme.TEXT)
+
+
+def draw_crosshair(painter: QPainter, area: QRectF, at: QPointF, *, registered: bool) -> None:
+    """Four lines with a gap round the point; dashed where the point came through a registration."""
+    gap, x, y = 14.0, at.x(), at.y()
+    area = area.adjusted(24, 24, -24, -24)  # room for the letters at the edges
+    pen = QPen(theme.CROSSHAIR_REGISTERED if registered else theme.CROSSHAIR, 1)
+    pen.setStyle(Qt.PenStyle.DashLine if registered else Qt.PenStyle.SolidLine)
+    painter.setPen(pen)
+    lines = []
+    if area.top() <= y <= area.bottom():
+        lines += [QLineF(area.left(), y, x - gap, y), QLineF(x + gap, y, area.right(), y)]
+    if area.left() <= x <= area.right():
+        lines += [QLineF(x, area.top(), x, y - gap), QLineF(x, y + gap, x, area.bottom())]
+    painter.drawLines(lines)
+
+
+def draw_badges(painter: QPainter, area: QRectF, badges: Sequence[str], top: float) -> None:
+    """Small plates under the top right corner text."""
+    painter.setFont(theme.panel_font(8, bold=True))
+    metrics = painter.fontMetrics()
+    y = top
+    for text in badges:
+        width = metrics.horizontalAdvance(text) + 10
+        plate = QRectF(area.right() - MARGIN - width, y, width, metrics.height() + 2)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.BADGE_BACK)
+        painter.drawRoundedRect(plate, 3, 3)
+        painter.setPen(theme.BADGE_TEXT)
+        painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
+        y += plate.height() + 3
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def draw_outline(painter: QPainter, segments: NDArray[np.float64], colour: QColor, *, active: bool) -> None:
+    """Outline of a mask given as screen segments (n, 2, 2)."""
+    lines = [QLineF(a[0], a[1], b[0], b[1]) for a, b in segments]
+    painter.setPen(QPen(theme.SHADOW, 3.5))
+    painter.drawLines(lines)
+    painter.setPen(QPen(colour, 2.2 if active else 1.4))
+    painter.drawLines(lines)
+
+
+def draw_reference_line(painter: QPainter, view: ScreenView, ends_lps_mm: NDArray[np.float64]) -> None:
+    """Where another panel's plane cuts this one."""
+    (ax, ay), (bx, by) = view.screen_from_lps(ends_lps_mm)
+    pen = QPen(theme.LETTER, 1)
+    pen.setStyle(Qt.PenStyle.DotLine)
+    painter.setPen(pen)
+    painter.drawLine(QLineF(ax, ay, bx, by))
+
+
+def draw_middle_text(painter: QPainter, area: QRectF, text: str) -> None:
+    """A sentence in an empty panel."""
+    painter.setFont(theme.panel_font(10))
+    flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+    draw_text(painter, area.adjusted(20, 20, -20, -20), flags, text, QColor(170, 170, 165))

@@ -1,0 +1,209 @@
+"""The reading grid with its tool bar and the line that tells what is under the mouse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolBar, QToolButton, QVBoxLayout, QWidget
+
+from neuraxis.align.planes import Projection
+from neuraxis.app.commands import Command, command
+from neuraxis.app.hanging import MAX_COLUMNS, MAX_ROWS, hangings
+from neuraxis.app.options import ReadingChoices, ReadingOptions, Tool
+from neuraxis.app.session import StudySession
+from neuraxis.app.views import Orientation
+from neuraxis.ui.connections import Connections
+from neuraxis.ui.grid_commands import GridCommands
+from neuraxis.ui.key_sheet import KeySheet
+from neuraxis.ui.reading_grid import ReadingGrid
+from neuraxis.ui.tool_icons import tool_icon
+from neuraxis.ui.window_menu import fill_window_menu
+
+BANNER = "For teaching and research; not a medical device."
+SHOWN_TOOLS = (
+    Tool.WINDOW, Tool.CROSSHAIR, Tool.PAN, Tool.ZOOM, Tool.SCROLL, Tool.ROTATE, Tool.SEGMENT, Tool.LENGTH,
+    Tool.BIDIRECTIONAL, Tool.ANGLE, Tool.ELLIPSE, Tool.POLYGON, Tool.PROBE, Tool.WINDOW_REGION,
+)
+
+
+class ReadingDesk(QWidget):
+    """Tool bar, reading grid, read-out. This is the centre of the window and a dock widget in napari."""
+
+    def __init__(
+        self, session: StudySession, choices: ReadingChoices | None = None,
+        commands: tuple[Command, ...] | None = None, parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._tool_buttons: dict[Tool, QToolButton] = {}
+        self.session = session
+        self.options = ReadingOptions(choices)
+        self.grid = ReadingGrid(session, self.options, self)
+        self.commands = GridCommands(self.grid, commands) if commands else GridCommands(self.grid)
+        self.commands.extra["help.keys"] = self.show_keys
+        self.bar = QToolBar(self)
+        self.bar.setIconSize(QSize(20, 20))
+        self.readout = QLabel(self)
+        self.readout.setTextFormat(Qt.TextFormat.PlainText)
+        self.readout.setMinimumWidth(50)
+        self.banner = QLabel(BANNER, self)
+        self.banner.setObjectName("stance")
+        self._fill_bar()
+        self._draw_icons()
+        line = QHBoxLayout()
+        line.setContentsMargins(6, 0, 6, 2)
+        line.addWidget(self.readout, 1)
+        line.addWidget(self.banner)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self.bar)
+        column.addWidget(self.grid, 1)
+        column.addLayout(line)
+        self._links = Connections()
+        self._links.connect(self.options.changed, self._show_tool)
+        self._links.connect(self.grid.hovered, self.readout.setText)
+        self._links.connect(self.grid.menu_requested, self._panel_menu)
+        self._show_tool()
+
+    def detach(self) -> None:
+        """Stop listening, with the grid."""
+        self._links.release()
+        self.grid.detach()
+
+    def show_keys(self) -> None:
+        """The key sheet."""
+        sheet = KeySheet(parent=self)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.open()
+
+    # Tool bar
+
+    def _fill_bar(self) -> None:
+        self.hang_button = self._menu_button("Hang", "Hanging protocols and layouts", self._fill_hang_menu)
+        self.window_button = self._menu_button(
+            "Window", "Window presets  [1 to 9, 0]", lambda menu: fill_window_menu(menu, self.commands)
+        )
+        self.bar.addSeparator()
+        for orientation, key in zip(Orientation, ("Ctrl+1", "Ctrl+2", "Ctrl+3"), strict=True):
+            letter = orientation.value[:2].capitalize() if orientation is not Orientation.AXIAL else "Ax"
+            self._button(letter, f"{orientation.value.capitalize()} plane in the active panel  [{key}]",
+                         f"view.{orientation.value}")
+        self.slab_button = self._menu_button("Slab", "MIP, minIP, mean  [Alt+wheel]", self._fill_slab_menu)
+        self.bar.addSeparator()
+        for tool in SHOWN_TOOLS:
+            button = self._button("", command(f"tool.{tool.value}").tooltip, f"tool.{tool.value}")
+            button.setCheckable(True)
+            button.setAccessibleName(tool.value)
+            self._tool_buttons[tool] = button
+        self.bar.addSeparator()
+        for text, command_id in (
+            ("Fit", "view.fit"), ("Focus", "view.focus"), ("Keys", "help.keys"),
+        ):
+            self._button(text, command(command_id).tooltip, command_id)
+
+    def _button(self, text: str, tip: str, command_id: str) -> QToolButton:
+        button = QToolButton(self.bar)
+        button.setText(text)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda _checked=False: self.run(command_id))
+        self.bar.addWidget(button)
+        return button
+
+    def _menu_button(self, text: str, tip: str, fill: Any) -> QToolButton:
+        button = QToolButton(self.bar)
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(button)
+        menu.aboutToShow.connect(lambda: fill(menu))
+        button.setMenu(menu)
+        self.bar.addWidget(button)
+        return button
+
+    def run(self, command_id: str) -> None:
+        """A command from a button; the keys go back to the grid."""
+        self.commands.run(command_id)
+        self.grid.active.setFocus()
+        self._show_tool()
+
+    def changeEvent(self, event: Any) -> None:
+        """The icons take the colours of a new theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._draw_icons()
+
+    def _draw_icons(self) -> None:
+        for tool, button in self._tool_buttons.items():
+            button.setIcon(tool_icon(tool, self.palette()))
+
+    def _show_tool(self) -> None:
+        for tool, button in self._tool_buttons.items():
+            button.setChecked(tool is self.options.now.tool)
+
+    def _fill_hang_menu(self, menu: QMenu) -> None:
+        menu.clear()
+        for protocol in hangings():
+            menu.addAction(protocol.name, lambda k=protocol.key: self.grid.apply_hanging(k))
+        menu.addSeparator()
+        for rows in range(1, MAX_ROWS + 1):
+            for columns in range(1, MAX_COLUMNS + 1):
+                menu.addAction(
+                    f"{rows} x {columns}", lambda r=rows, c=columns: self.grid.change_layout(r, c)
+                )
+
+    def _fill_slab_menu(self, menu: QMenu) -> None:
+        menu.clear()
+        for name in ("none", "mip", "minip", "mean"):
+            menu.addAction(command(f"slab.{name}").text, lambda n=name: self.commands.run(f"slab.{n}"))
+        menu.addSeparator()
+        for mm in (5, 10, 16, 20, 30):
+            menu.addAction(f"{mm} mm thick", lambda t=mm: self._set_slab(float(t)))
+
+    def _set_slab(self, slab_mm: float) -> None:
+        panel = self.grid.active
+        projection = panel.state.projection if panel.state.projection is not Projection.NONE else Projection.MIP
+        panel.set_state(panel.scene.with_slab(slab_mm, projection))
+
+    # Menu of a panel
+
+    def _panel_menu(self, panel: Any, position: Any) -> None:
+        menu = self.panel_menu(panel)
+        menu.exec(position)
+        menu.deleteLater()
+
+    def panel_menu(self, panel: Any) -> QMenu:
+        """Series, plane, window, slab, fusion of one panel."""
+        menu = QMenu(self)
+        shown = menu.addMenu("Series")
+        fused = menu.addMenu("Fuse with")
+        for series in self.session.series:
+            if series.is_volume:
+                shown.addAction(series.title, lambda s=series: panel.set_state(panel.state.showing(s.id)))
+                if series.id != panel.state.series_id:
+                    fused.addAction(series.title, lambda s=series: self.fuse(panel, s.id))
+        fused.addAction("nothing", lambda: self.fuse(panel, ""))
+        fill_window_menu(menu.addMenu("Window"), self.commands)
+        self._fill_slab_menu(menu.addMenu("Slab"))
+        menu.addSeparator()
+        for command_id in (
+            "view.axial", "view.coronal", "view.sagittal", "view.native", "view.link", "view.invert", "view.smooth",
+            "view.maximise",
+        ):
+            action = menu.addAction(command(command_id).text)
+            action.triggered.connect(lambda _c=False, i=command_id: self.commands.run(i))
+        return menu
+
+    def fuse(self, panel: Any, series_id: str) -> None:
+        """Show a second series over the panel's; refused where no registration links the two."""
+        mine, other = panel.scene.series, self.session.find_series(series_id)
+        if other is not None and mine is not None:
+            link = self.session.link(mine, other)
+            if link.registration is None and not link.same_frame:
+                self.session.post_notice(
+                    f"{other.title} and {mine.title} have different frames of reference and are not registered; "
+                    "register them first."
+                )
+                return
+        panel.set_state(replace(panel.state, overlay_id=series_id, overlay_opacity=0.5))
