@@ -1,1 +1,1 @@
-"""Neuraxis inside napari: reader, writer, sample data and dock widgets."""
+"""Neuraxis in napari: DICOM studies as layers, the reading grid and the sheets as dock widgets."""

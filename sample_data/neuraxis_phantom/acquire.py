@@ -59,7 +59,12 @@ def grid_for(
     """Acquisition grid about the usual coverage, in its frame of reference."""
     c = Coverage()
     centre = model_from(frame).inverse().apply(np.array([c.x, c.y, c.z]))
-    return centred_grid(shape, spacing_xyz_mm, (round(float(centre[0]), 1), round(float(centre[1]), 1), round(float(centre[2]), 1)), degrees)
+    return centred_grid(
+        shape,
+        spacing_xyz_mm,
+        (round(float(centre[0]), 1), round(float(centre[1]), 1), round(float(centre[2]), 1)),
+        degrees,
+    )
 
 
 def painted(

@@ -59,7 +59,9 @@ def add_noise(volume: Field, kernel: Kernel, pixel_mm: float, seed: int, stream:
 
     def one(k: int) -> None:
         white = normal_slice(seed, stream, k, (volume.shape[1], volume.shape[2]))
-        noise = ndimage.gaussian_filter(white, fine, mode="wrap") - 0.6 * ndimage.gaussian_filter(white, coarse, mode="wrap")
+        noise = ndimage.gaussian_filter(white, fine, mode="wrap") - 0.6 * ndimage.gaussian_filter(
+            white, coarse, mode="wrap"
+        )
         volume[k] += noise * np.float32(kernel.noise_hu / float(noise.std()))
 
     each_slice(one, volume.shape[0])

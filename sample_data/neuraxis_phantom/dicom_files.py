@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from neuraxis_phantom.frames import Grid
 
@@ -104,7 +104,9 @@ def pixel_description(ds: Dataset, plan: SeriesPlan, grid: Grid) -> None:
         ds.WindowCenterWidthExplanation = [w[2] for w in plan.windows]
 
 
-def write_series(directory: Path, case: str, seed: int, plan: SeriesPlan, grid: Grid, voxels: NDArray[np.int16]) -> None:
+def write_series(
+    directory: Path, case: str, seed: int, plan: SeriesPlan, grid: Grid, voxels: NDArray[np.int16]
+) -> None:
     """Write IM0001.dcm, ... into the series' folder."""
     folder = directory / plan.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +129,7 @@ def save(path: Path, ds: Dataset) -> None:
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = uid("implementation")
+    meta.ImplementationClassUID = UID(uid("implementation"))
     meta.ImplementationVersionName = "NEURAXIS_PHANTOM"
     out = FileDataset(str(path), ds, file_meta=meta, preamble=b"\0" * 128)
     out.save_as(path, enforce_file_format=True)

@@ -55,7 +55,7 @@ class Head:
 
 def make_canvas(seed: int) -> Canvas:
     """Model grid with coordinates warped by 1 to 2 mm away from the foramen magnum (no two sides are equal)."""
-    count = [int(round((HIGH[n] - LOW[n]) / STEP_MM)) + 1 for n in range(3)]
+    count = [round((HIGH[n] - LOW[n]) / STEP_MM) + 1 for n in range(3)]
     shape = (count[2], count[1], count[0])
     z, y, x = (
         np.linspace(LOW[n], HIGH[n], count[n], dtype=np.float32).reshape([-1 if a == 2 - n else 1 for a in range(3)])
@@ -69,7 +69,9 @@ def make_canvas(seed: int) -> Canvas:
     for n, axis in enumerate((x, y, z)):
         noise = random_field(shape, STEP_MM, (75, 75, 75), seed + 1 + n)
         detail = random_field(shape, STEP_MM, (32, 32, 32), seed + 4 + n)
-        warped.append(np.asarray(axis + np.float32(1.1) * noise * still + np.float32(0.9) * detail * face, dtype=np.float32))
+        warped.append(
+            np.asarray(axis + np.float32(1.1) * noise * still + np.float32(0.9) * detail * face, dtype=np.float32)
+        )
     return Canvas(warped[0], warped[1], warped[2], LOW, STEP_MM)
 
 
@@ -88,9 +90,9 @@ def build_fields(seed: int) -> dict[str, Field]:
     fields.update(soft.cerebrum(c, spaces, stem, seed))
     fields.update(soft.cerebellum(c, spaces, stem, seed))
     fields.update(soft.ventricles(c))
-    fields.update(soft.deep_brain(c, stem))
+    fields.update(soft.deep_brain(c))
     fields.update(soft.vessels(c))
-    tent = soft.tentorium_height(c)
+    tent = skull.tentorium_height(c)
     sheet = np.maximum(np.abs(c.z - tent) - np.float32(0.4), np.float32(-12) - c.y)
     falx = np.maximum(np.abs(c.x) - np.float32(0.45), np.maximum(np.float32(48) - c.z, np.abs(c.y + 14) - 80))
     fields["leaves"] = np.maximum(np.minimum(sheet, falx), smooth_max(spaces["inner"], np.float32(1.0) - stem, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def smooth_min(a: Field, b: Field, k: float) -> Field:
     if k <= 0:
         return np.minimum(a, b)
     h = np.maximum(np.float32(k) - np.abs(a - b), np.float32(0))
-    return np.minimum(a, b) - h * h * np.float32(0.25 / k)
+    return np.asarray(np.minimum(a, b) - h * h * np.float32(0.25 / k), dtype=np.float32)
 
 
 def smooth_max(a: Field, b: Field, k: float) -> Field:
@@ -71,7 +72,7 @@ def smooth_max(a: Field, b: Field, k: float) -> Field:
     return -smooth_min(-a, -b, k)
 
 
-def _put(canvas: Canvas, field: Field, where: tuple[slice, slice, slice], patch: Field, k: float) -> None:
+def _put(field: Field, where: tuple[slice, slice, slice], patch: Field, k: float) -> None:
     field[where] = smooth_min(field[where], patch, k)
 
 
@@ -99,7 +100,7 @@ def add_ellipsoid(
     k0 = np.sqrt(u * u + v * v + w * w)
     u, v, w = u / np.float32(radii[0]), v / np.float32(radii[1]), w / np.float32(radii[2])
     k1 = np.sqrt(u * u + v * v + w * w) + np.float32(1e-6)
-    _put(canvas, field, where, np.minimum(k0 * (k0 - 1) / k1, FAR), k)
+    _put(field, where, np.minimum(k0 * (k0 - 1) / k1, FAR), k)
 
 
 def add_tube(
@@ -113,7 +114,7 @@ def add_tube(
 ) -> None:
     """Unite a chain of tapered capsules through `points` (mm) with `field`, both sides if `mirror`."""
     radius = [radii] * len(points) if isinstance(radii, int | float) else radii
-    for (p, q), (rp, rq) in zip(zip(points, points[1:], strict=False), zip(radius, radius[1:], strict=False), strict=True):
+    for (p, q), (rp, rq) in zip(pairwise(points), pairwise(radius), strict=True):
         ends = np.asarray([p, q], dtype=np.float64)
         where = canvas.around(ends, max(rp, rq) + 8.0, mirror)
         x = canvas.x[where]
@@ -122,7 +123,7 @@ def add_tube(
         d = (ends[1] - ends[0]).astype(np.float32)
         t = np.clip((x * d[0] + y * d[1] + z * d[2]) / np.float32(max(float(d @ d), 1e-6)), 0, 1)
         dist = np.sqrt((x - t * d[0]) ** 2 + (y - t * d[1]) ** 2 + (z - t * d[2]) ** 2)
-        _put(canvas, field, where, np.minimum(dist - (np.float32(rp) + t * np.float32(rq - rp)), FAR), k)
+        _put(field, where, np.minimum(dist - (np.float32(rp) + t * np.float32(rq - rp)), FAR), k)
 
 
 def column(canvas: Canvas, stations: list[tuple[float, float, float, float]]) -> Field:

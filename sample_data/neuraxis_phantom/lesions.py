@@ -13,7 +13,7 @@ Point = tuple[float, float, float]
 SITES: dict[str, Point] = {
     "foramen_magnum": (9.6, -4.2, 1.5),
     "cpa": (21.0, -12.0, 26.0),
-    "petrous": (33.0, 1.0, 27.0),
+    "petrous": (30.0, 3.5, 19.0),
     "temporal": (40.0, -38.0, 42.0),
     "cerebellum": (25.0, 27.0, 24.0),
     "pons": (6.0, -16.0, 33.0),
@@ -119,8 +119,10 @@ def random_lesion(seed: int) -> Lesion:
     largest = {"foramen_magnum": 6.0, "pons": 9.0}.get(site, 18.0)
     size = float(np.round(rng.uniform(4.0, largest), 1))
     a, b, c = (float(np.round(size * f, 1)) for f in (1.0, rng.uniform(0.75, 1.0), rng.uniform(0.75, 1.0)))
-    pattern = str(rng.choice(["none", "dense", "rim", "punctate", "amorphous"])) if size >= 7 else str(
-        rng.choice(["none", "dense"])
+    pattern = (
+        str(rng.choice(["none", "dense", "rim", "punctate", "amorphous"]))
+        if size >= 7
+        else str(rng.choice(["none", "dense"]))
     )
     enhancement = str(rng.choice(["none", "rim", "homogeneous", "heterogeneous"]))
     bleeds = bool(pattern == "none" and inside and rng.uniform() < 0.4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,9 +110,7 @@ def bias_field(grid: Grid, seed: int, depth: float = 0.14) -> tuple[Field, Field
     return out[0].reshape(-1, 1, 1), out[1].reshape(1, -1, 1), out[2].reshape(1, 1, -1)
 
 
-def receive(
-    signal: Field, grid: Grid, gain: float, noise: float, seed: int, stream: int
-) -> NDArray[np.int16]:
+def receive(signal: Field, grid: Grid, gain: float, noise: float, seed: int, stream: int) -> NDArray[np.int16]:
     """Coil bias, blur of the sampled k-space, Rician noise of SD `noise`; integers 0..4095 (in place on `signal`)."""
     blur_in_plane(signal, 0.42)
     bz, by, bx = bias_field(grid, seed)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuraxis_phantom.frames import Grid, Rigid
 from neuraxis_phantom.head import Box, Head, Sampler
@@ -27,15 +29,15 @@ class Painting:
     channels: list[Field]
     edge_mm: float
 
-    def cover(self, box: Box, occupancy: Field, tissue: str) -> None:
+    def cover(self, box: Box, occupancy: NDArray[np.floating[Any]], tissue: str) -> None:
         """Blend a tissue in by its occupancy (0 to 1)."""
         for channel, value in zip(self.channels, self.values[tissue], strict=True):
             part = channel[box]
             part += occupancy * (F(value) - part)
 
-    def occupancy(self, distance: Field) -> Field:
+    def occupancy(self, distance: NDArray[np.floating[Any]]) -> Field:
         """Share of a voxel inside a surface `distance` mm away (linear over the voxel's width)."""
-        out = distance * F(-1 / self.edge_mm)
+        out = np.asarray(distance * F(-1 / self.edge_mm), dtype=np.float32)
         out += F(0.5)
         return np.clip(out, 0, 1, out=out)
 
@@ -55,7 +57,11 @@ def paint_bone(p: Painting) -> None:
     p.cover(box, p.occupancy(d), "cortical_bone")
     grain = p.sampler.read("grain", box)
     x, y, z = p.sampler.points(box)
-    petrous = ((np.abs(x) - F(34)) / 17) ** 2 + ((y + F(9) - F(0.3) * (np.abs(x) - F(34))) / 11) ** 2 + ((z - F(18)) / 10) ** 2
+    petrous = (
+        ((np.abs(x) - F(34)) / 17) ** 2
+        + ((y + F(9) - F(0.3) * (np.abs(x) - F(34))) / 11) ** 2
+        + ((z - F(18)) / 10) ** 2
+    )
     dense = np.clip(F(1.2) - petrous, 0, 1)
     inside = p.occupancy(d + F(1.25) + F(0.25) * grain) * (1 - dense)
     p.cover(box, inside * np.clip(F(0.85) + F(0.22) * grain, 0.25, 1), "diploe")
@@ -171,7 +177,10 @@ def paint_lesion(p: Painting, placed: PlacedLesion, splits: tuple[int, int, int]
     lesion = placed.lesion
     parts: list[tuple[str, Field]] = [("lesion", inside)]
     if lesion.enhancement == "heterogeneous":
-        parts.append(("lesion_dark", inside * (np.sin(x * F(0.9)) * np.sin(y * F(1.1) + 1) * np.sin(z + 2) > 0.05)))
+        waves = (
+            np.sin(x * F(0.9) + y * F(0.5)) + np.sin(y * F(1.1) - z * F(0.4) + 1) + np.sin(z * F(0.8) + x * F(0.6) + 2)
+        )
+        parts.append(("lesion_dark", inside * np.clip(waves - F(0.3), 0, 1)))
     if lesion.haemorrhage:
         parts.append(("haemosiderin", inside * (d > -1.3)))
     parts.append(("lesion_calcium", calcium))
@@ -182,11 +191,11 @@ def paint_lesion(p: Painting, placed: PlacedLesion, splits: tuple[int, int, int]
         parts.append(("lesion_rim_inner", inside * (d > -RIM_INSIDE_MM)))
     subs = [np.repeat(np.repeat(np.repeat(c[box], splits[0], 0), splits[1], 1), splits[2], 2) for c in p.channels]
     for tissue, part in parts:
-        for sub, value in zip(subs, p.values[tissue], strict=True):
-            sub += part * (F(value) - sub)
-    for channel, sub in zip(p.channels, subs, strict=True):
+        for split, value in zip(subs, p.values[tissue], strict=True):
+            np.add(split, part * (F(value) - split), out=split)
+    for channel, split in zip(p.channels, subs, strict=True):
         n = coarse.shape
-        channel[box] = sub.reshape(n[0], splits[0], n[1], splits[1], n[2], splits[2]).mean(axis=(1, 3, 5))
+        channel[box] = split.reshape(n[0], splits[0], n[1], splits[1], n[2], splits[2]).mean(axis=(1, 3, 5))
 
 
 def paint(

@@ -51,7 +51,7 @@ class PlacedLesion:
         if pattern == "dense":
             return np.ones_like(d)
         if pattern == "rim":
-            return np.clip(F(0.5) + (d + F(1.6)) / F(0.3), 0, 1)
+            return np.asarray(np.clip(F(0.5) + (d + F(1.6)) / F(0.3), 0, 1), dtype=np.float32)
         near = np.full_like(d, 9)
         for ox, oy, oz, radius in self.spots:
             px, py, pz = x - F(self.centre[0] + ox), y - F(self.centre[1] + oy), z - F(self.centre[2] + oz)
@@ -70,11 +70,15 @@ def calcified_spots(lesion: Lesion, seed: int) -> NDArray[np.float64]:
     unit = rng.standard_normal((count, 3))
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     depth = rng.uniform(0.0, 0.62 if lesion.calcification == "amorphous" else 0.75, (count, 1)) ** (1 / 2)
-    size = rng.uniform(0.6, 1.0, (count, 1)) if lesion.calcification == "punctate" else rng.uniform(1.2, 2.2, (count, 1))
+    size = (
+        rng.uniform(0.6, 1.0, (count, 1)) if lesion.calcification == "punctate" else rng.uniform(1.2, 2.2, (count, 1))
+    )
     return np.concatenate([unit * depth * half * 0.9, size], axis=1)
 
 
-def bone_distance(head: Head, placed: PlacedLesion, step: float = 0.15, reach: float = 4.0) -> tuple[float, NDArray[np.float64]]:
+def bone_distance(
+    head: Head, placed: PlacedLesion, step: float = 0.15, reach: float = 4.0
+) -> tuple[float, NDArray[np.float64]]:
     """Shortest distance (mm) from the lesion's surface to bone, and the bone point nearest to it (model mm).
 
     Measured, not read from the fields: bone voxels of a `step` grid about the lesion against the lesion's own distance.
@@ -86,9 +90,12 @@ def bone_distance(head: Head, placed: PlacedLesion, step: float = 0.15, reach: f
     values = head.value_at("bone", points)
     near = np.abs(values) < 0.3
     points, values = points[near], values[near]
-    slope = np.stack(
-        [head.value_at("bone", points + o) - head.value_at("bone", points - o) for o in np.eye(3) * 0.3], axis=1
-    ) / 0.6
+    slope = (
+        np.stack(
+            [head.value_at("bone", points + o) - head.value_at("bone", points - o) for o in np.eye(3) * 0.3], axis=1
+        )
+        / 0.6
+    )
     size = np.maximum((slope**2).sum(axis=1, keepdims=True), 0.2)
     points = points - values[:, None] * slope / size
     if not len(points):
@@ -144,9 +151,13 @@ def deform(fields: dict[str, Field], placed: PlacedLesion) -> None:
     if lesion.bone_change == "erosion":
         fields["bone"] = smooth_max(fields["bone"], F(0.2) - d, 1.0)
     if lesion.bone_change == "hyperostosis":
-        grown = smooth_max(d - F(4.0), fields["bone"] - F(3.0), 2)
-        fields["hyperostosis"] = smooth_max(grown, F(0.1) - d, 0.5)
-        fields["bone"] = smooth_min(fields["bone"], fields["hyperostosis"], 1.0)
+        grown = smooth_max(d - F(6.0), fields["bone"] - F(3.5), 2)
+        grown = smooth_max(grown, F(0.1) - d, 0.5)
+        fields["bone"] = smooth_min(fields["bone"], grown, 1.0)
+        fields["hyperostosis"] = grown + F(0.5)
+        fields["inner"] = np.maximum(fields["inner"], F(0.3) - grown)
+        for name in BRAIN:
+            fields[name] = smooth_max(fields[name], F(0.9) - grown, 1.0)
     if lesion.dural_tail_mm > 0:
         half = float(max(lesion.diameters_mm)) / 2
         along = np.clip((d - F(0.0)) / F(lesion.dural_tail_mm), 0, 1)

@@ -93,7 +93,11 @@ def facial_bones(c: Canvas, bone: Field) -> None:
     """Orbits, sphenoid, maxilla, palate, zygoma, nasal septum, mandible."""
     orbit = c.empty()
     add_ellipsoid(c, orbit, (30, -83, 33), (18, 24, 17), turn=rotation_xyz((0, 0, -18)))
-    wall = smooth_max(smooth_max(np.abs(orbit + F(0.4)) - F(1.1), -F(104) - c.y, 2), (c.ax - F(38)) * F(0.9) - (c.y + F(92)) * F(-0.4), 2)
+    wall = smooth_max(
+        smooth_max(np.abs(orbit + F(0.4)) - F(1.1), -F(104) - c.y, 2),
+        (c.ax - F(38)) * F(0.9) - (c.y + F(92)) * F(-0.4),
+        2,
+    )
     np.minimum(bone, wall, out=bone)
     add_ellipsoid(c, bone, (10, -53, 29), (15, 17, 13), k=4)
     add_tube(c, bone, [(16, -54, 16), (14, -50, -12)], [2.2, 1.4], k=1)
@@ -101,9 +105,17 @@ def facial_bones(c: Canvas, bone: Field) -> None:
     arch = smooth_max(np.abs(c.z + F(20)) - F(2.2), c.ax - F(22), 2)
     np.minimum(bone, smooth_max(smooth_max(arch, -F(100) - c.y, 2), c.y + F(58), 2), out=bone)
     add_tube(c, bone, [(25, -62, -26), (23, -80, -27), (14, -95, -27), (0, -101, -27)], 5.2, k=2)
-    add_tube(c, bone, [(62, -20, 9), (68, -42, 9), (62, -66, 9), (45, -88, 10), (45, -92, 22), (46, -90, 44)], [4, 3, 3.2, 5, 4, 4.5], k=2)
+    add_tube(
+        c,
+        bone,
+        [(62, -20, 9), (68, -42, 9), (62, -66, 9), (45, -88, 10), (45, -92, 22), (46, -90, 44)],
+        [4, 3, 3.2, 5, 4, 4.5],
+        k=2,
+    )
     add_tube(c, bone, [(0, -106, 40), (3, -112, 24)], [5, 2.5], k=3)
-    septum = smooth_max(smooth_max(np.abs(deviated(c)) - F(0.6), np.abs(c.z - F(8)) - F(28), 1), np.abs(c.y + F(84)) - F(24), 1)
+    septum = smooth_max(
+        smooth_max(np.abs(deviated(c)) - F(0.6), np.abs(c.z - F(8)) - F(28), 1), np.abs(c.y + F(84)) - F(24), 1
+    )
     np.minimum(bone, septum, out=bone)
     add_tube(c, bone, [(8.5, -97, -11), (9.5, -80, -9), (8.5, -64, -9)], 0.9)
     add_tube(c, bone, [(8, -92, 4), (9, -66, 5)], 0.8)

@@ -69,15 +69,19 @@ def skin(c: Canvas, cranial: Field) -> Field:
 
 def muscles(c: Canvas, surface: Field, seed: int) -> Field:
     """Muscle: bundles about parallel to the neck, parted by fat planes; nearly symmetric; thin below the galea."""
-    middle = int(round(-c.origin[0] / c.step))
+    middle = round(-c.origin[0] / c.step)
     bundles = random_field(c.shape, c.step, (24, 20, 110), seed + 31)
     half = min(middle, c.shape[2] - 1 - middle)
     left = bundles[:, :, middle : middle + half + 1]
     mirrored = bundles.copy()
-    mirrored[:, :, middle - half : middle + 1] = F(0.85) * left[:, :, ::-1] + F(0.15) * bundles[:, :, middle - half : middle + 1]
+    mirrored[:, :, middle - half : middle + 1] = (
+        F(0.85) * left[:, :, ::-1] + F(0.15) * bundles[:, :, middle - half : middle + 1]
+    )
     width = F(0.75) + F(0.55) * random_field(c.shape, c.step, (30, 30, 60), seed + 33)
     planes = np.abs(level_distance(mirrored, c.step)) - np.clip(width, 0.1, 2.2)
-    thick = F(4.6) + F(3.0) * step_between(-c.z, -25, 20) + random_field(c.shape, c.step, (50, 50, 50), seed + 32) * F(0.9)
+    thick = (
+        F(4.6) + F(3.0) * step_between(-c.z, -25, 20) + random_field(c.shape, c.step, (50, 50, 50), seed + 32) * F(0.9)
+    )
     body = smooth_max(surface + thick, -planes, 0.6)
     named = c.empty()
     add_tube(c, named, [(62, -26, 34), (60, -40, 12), (52, -50, -5)], [9, 8, 6], k=4)
@@ -87,7 +91,7 @@ def muscles(c: Canvas, surface: Field, seed: int) -> Field:
     add_tube(c, named, [(8, -33, -2), (9, -33.5, -50)], [4.5, 5.5], k=1)
     add_tube(c, named, [(55, 14, -14), (52, 0, -60)], [8, 10], k=2)
     add_ellipsoid(c, named, (0, -78, -38), (22, 26, 15), mirror=False, k=2)
-    return np.minimum(body, np.maximum(named, surface + F(3.4)))
+    return np.asarray(np.minimum(body, np.maximum(named, surface + F(3.4))), dtype=np.float32)
 
 
 def eyes(c: Canvas) -> dict[str, Field]:
@@ -110,7 +114,13 @@ def cerebrum(c: Canvas, spaces: dict[str, Field], stem: Field, seed: int) -> dic
     body = smooth_max(body, F(3.0) - stem - F(0.8) * np.maximum(c.z - F(49), 0), 2)
     cisterns = c.empty()
     add_ellipsoid(c, cisterns, (0, -38, 44.5), (11, 11, 7), mirror=False)
-    add_tube(c, cisterns, [(9, -34, 46), (24, -43, 46), (36, -49, 49), (50, -47, 54), (58, -36, 58)], [3.5, 2.2, 1.8, 1.6, 1.6], k=3)
+    add_tube(
+        c,
+        cisterns,
+        [(9, -34, 46), (24, -43, 46), (36, -49, 49), (50, -47, 54), (58, -36, 58)],
+        [3.5, 2.2, 1.8, 1.6, 1.6],
+        k=3,
+    )
     add_ellipsoid(c, cisterns, (0, 0, 51), (9, 5, 6), mirror=False, k=2)
     body = smooth_max(body, -cisterns, 2)
     folds = random_field(c.shape, c.step, (27, 27, 27), seed + 41)
@@ -156,7 +166,7 @@ def ventricles(c: Canvas) -> dict[str, Field]:
     return {"ventricles": v, "choroid": choroid}
 
 
-def deep_brain(c: Canvas, stem: Field) -> dict[str, Field]:
+def deep_brain(c: Canvas) -> dict[str, Field]:
     """Deep grey matter, peduncles, hippocampi, pituitary, calcified pineal."""
     grey, peduncle, pituitary, pineal = c.empty(), c.empty(), c.empty(), c.empty()
     add_ellipsoid(c, grey, (11, -19, 68), (8, 14, 10), k=1)
@@ -176,12 +186,59 @@ def deep_brain(c: Canvas, stem: Field) -> dict[str, Field]:
 def vessels(c: Canvas) -> dict[str, Field]:
     """Arteries, dural sinuses with jugular veins, and small cerebral veins."""
     art, sinus, vein = c.empty(), c.empty(), c.empty()
-    add_tube(c, art, [(31, -3, -70), (31, -3, -20), (30, 3, -12), (22, 11, -11), (13.5, 7, -9), (11, -6, -5), (8, -12.5, 3), (4, -17, 11), (0, -20.5, 17)], 1.8, k=0.5)
+    add_tube(
+        c,
+        art,
+        [
+            (31, -3, -70),
+            (31, -3, -20),
+            (30, 3, -12),
+            (22, 11, -11),
+            (13.5, 7, -9),
+            (11, -6, -5),
+            (8, -12.5, 3),
+            (4, -17, 11),
+            (0, -20.5, 17),
+        ],
+        1.8,
+        k=0.5,
+    )
     add_tube(c, art, [(0, -20.5, 17), (0, -31.5, 32), (0, -32.5, 41)], 1.7, k=0.5, mirror=False)
     add_tube(c, art, [(0, -32, 41), (9, -30, 43), (16, -20, 46), (15, -4, 50)], 1.1, k=0.5)
-    add_tube(c, art, [(25, -29, -60), (25, -29, 8), (18, -36, 20), (12, -44, 31), (11, -46, 40), (12, -38, 46), (24, -44, 48), (46, -50, 52)], [2.6, 2.6, 2.5, 2.5, 2.3, 2, 1.4, 1.1], k=0.5)
+    add_tube(
+        c,
+        art,
+        [
+            (25, -29, -60),
+            (25, -29, 8),
+            (18, -36, 20),
+            (12, -44, 31),
+            (11, -46, 40),
+            (12, -38, 46),
+            (24, -44, 48),
+            (46, -50, 52),
+        ],
+        [2.6, 2.6, 2.5, 2.5, 2.3, 2, 1.4, 1.1],
+        k=0.5,
+    )
     add_tube(c, art, [(10, -7, -3), (12, 2, 0), (9, 9, -2), (8, 18, 6)], 0.7)
-    add_tube(c, sinus, [(3, 61, 33), (28, 54, 32), (45, 34, 31), (51, 18, 24), (48, 9, 13), (38, 3, 4), (29, -6, 3), (28, -12, -8), (33, -12, -70)], [4, 3.8, 3.8, 3.6, 3.8, 3.8, 4.4, 4.4, 5], k=1)
+    add_tube(
+        c,
+        sinus,
+        [
+            (3, 61, 33),
+            (28, 54, 32),
+            (45, 34, 31),
+            (51, 18, 24),
+            (48, 9, 13),
+            (38, 3, 4),
+            (29, -6, 3),
+            (28, -12, -8),
+            (33, -12, -70),
+        ],
+        [4, 3.8, 3.8, 3.6, 3.8, 3.8, 4.4, 4.4, 5],
+        k=1,
+    )
     add_tube(c, sinus, [(0, 62, 33), (0, 67, 45), (0, 69, 70)], [4, 3.2, 3.2], k=1, mirror=False)
     add_tube(c, sinus, [(0, 60, 36), (0, 20, 57)], 2.0, k=1, mirror=False)
     add_tube(c, sinus, [(13, -42, 34), (12, -52, 36)], [4.5, 3.0], k=1)

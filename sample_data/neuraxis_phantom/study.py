@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from neuraxis_phantom import ct, mr, swi
 from neuraxis_phantom.acquire import Progress
 from neuraxis_phantom.dicom_files import SeriesPlan, write_series
 from neuraxis_phantom.frames import Grid
+from neuraxis_phantom.head import Head
 from neuraxis_phantom.lesions import CASES, Lesion, lesion_of
-from neuraxis_phantom.place import build_head
+from neuraxis_phantom.place import PlacedLesion, build_head
 from neuraxis_phantom.record import write_truth
 
 CT_WINDOWS = [(40.0, 80.0, "BRAIN"), (500.0, 2000.0, "BONE")]
+T1_WINDOW = [(300.0, 650.0, "WINDOW1")]
+T2_WINDOW = [(480.0, 960.0, "WINDOW1")]
+FLAIR_WINDOW = [(320.0, 700.0, "WINDOW1")]
+SWI_WINDOW = [(260.0, 520.0, "WINDOW1")]
 
 
 def case_names() -> tuple[str, ...]:
@@ -27,56 +36,138 @@ def case_parameters(case: str, seed: int = 0) -> Lesion:
 
 
 def handedness_of(case: str, seed: int) -> int:
-    """Sign of the phase of a paramagnetic vein: -1 in the named cases, drawn from the seed in random ones."""
+    """Sign of the phase of a paramagnetic vein: -1 in the named cases, by the seed's parity in random ones."""
     return -1 if case != "random" or seed % 2 == 0 else 1
 
 
-def ct_attributes(kernel: str, thickness: float, image_type: list[str]) -> dict[str, Any]:
+def ct_attributes(kernel: ct.Kernel) -> dict[str, Any]:
     """CT Image module."""
     return {
-        "ImageType": image_type, "KVP": "120", "ConvolutionKernel": kernel, "XRayTubeCurrent": 280, "ExposureTime": 1000,
-        "Exposure": 280, "FilterType": "FLAT", "GantryDetectorTilt": "0", "DataCollectionDiameter": "500",
-        "ReconstructionDiameter": "230.4", "TableHeight": "150", "RotationDirection": "CW", "ScanOptions": "HELICAL MODE",
-        "SpiralPitchFactor": 0.55, "SingleCollimationWidth": 0.6, "ProtocolName": "Head",
+        "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "KVP": "120", "ConvolutionKernel": kernel.name,
+        "XRayTubeCurrent": 280, "ExposureTime": 1000, "Exposure": 280, "FilterType": "FLAT", "GantryDetectorTilt": "0",
+        "DataCollectionDiameter": "500", "ReconstructionDiameter": "230.4", "TableHeight": "150",
+        "RotationDirection": "CW", "ScanOptions": "HELICAL MODE", "SpiralPitchFactor": 0.55,
+        "SingleCollimationWidth": 0.6, "ProtocolName": "Head",
     }  # fmt: skip
 
 
 def mr_attributes(
-    sequence: str | list[str], variant: str | list[str], kind: str, tr: float, te: float, flip: float, grid: Grid, **more: Any
+    sequence: str | list[str], variant: list[str], kind: str, timing: dict[str, float], grid: Grid, **more: Any
 ) -> dict[str, Any]:
-    """MR Image module."""
-    return {
+    """MR Image module; `timing` has TR, TE, TI in ms and FA in degrees where they apply."""
+    attributes: dict[str, Any] = {
         "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"], "ScanningSequence": sequence, "SequenceVariant": variant,
-        "ScanOptions": "", "MRAcquisitionType": kind, "RepetitionTime": f"{tr:g}", "EchoTime": f"{te:g}",
-        "FlipAngle": f"{flip:g}", "EchoTrainLength": 1, "MagneticFieldStrength": "3", "ImagingFrequency": "127.731",
-        "ImagedNucleus": "1H", "NumberOfAverages": "1", "EchoNumbers": 1, "PixelBandwidth": "200",
-        "AcquisitionMatrix": [0, grid.shape[2], grid.shape[1], 0], "InPlanePhaseEncodingDirection": "ROW",
-        "PercentSampling": "100", "PercentPhaseFieldOfView": "100", "ReceiveCoilName": "Head_32", "ProtocolName": "Head",
-        "AngioFlag": "N", **more,
+        "ScanOptions": "", "MRAcquisitionType": kind, "RepetitionTime": f"{timing['TR']:g}",
+        "EchoTime": f"{timing['TE']:g}", "FlipAngle": f"{timing.get('FA', 150.0):g}", "EchoTrainLength": 1,
+        "MagneticFieldStrength": "3", "ImagingFrequency": "127.731", "ImagedNucleus": "1H", "NumberOfAverages": "1",
+        "EchoNumbers": 1, "PixelBandwidth": "200", "AcquisitionMatrix": [0, grid.shape[2], grid.shape[1], 0],
+        "InPlanePhaseEncodingDirection": "ROW", "PercentSampling": "100", "PercentPhaseFieldOfView": "100",
+        "ReceiveCoilName": "Head_32", "ProtocolName": "Head", "AngioFlag": "N",
     }  # fmt: skip
+    if "TI" in timing:
+        attributes["InversionTime"] = f"{timing['TI']:g}"
+    return attributes | more
 
 
 def swi_plans(grid: Grid) -> list[SeriesPlan]:
     """Magnitude, phase, SWI, minIP."""
-    p = mr.SWI
-
-    def attributes(image_type: list[str]) -> dict[str, Any]:
-        base = mr_attributes("GR", ["SP", "OSP"], "3D", p["TR"], p["TE"], p["FA"], grid, SequenceName="*fl3d1r")
-        return {**base, "ImageType": image_type, "ScanOptions": "FC"}
-
-    mag = attributes(["ORIGINAL", "PRIMARY", "M", "NORM"])
-    pha = attributes(["ORIGINAL", "PRIMARY", "P", "ND"])
-    comb = attributes(["DERIVED", "PRIMARY", "M", "SWI"])
-    low = attributes(["DERIVED", "SECONDARY", "MINIP", "SWI"])
-    depth = swi.MINIP_SLICES * grid.spacing_xyz_mm[2]
-    window = [(260.0, 520.0, "WINDOW1")]
+    base = mr_attributes("GR", ["SP", "OSP"], "3D", mr.SWI, grid, SequenceName="*fl3d1r", ScanOptions="FC")
     z = grid.spacing_xyz_mm[2]
+    depth = swi.MINIP_SLICES * z
+
+    def plan(number: int, folder: str, description: str, role: str, image_type: list[str], **more: Any) -> SeriesPlan:
+        options = {"thickness_mm": z, "windows": SWI_WINDOW, **more}
+        return SeriesPlan(
+            number, folder, description, "MR", role, "MR", "112000", {**base, "ImageType": image_type}, **options
+        )
+
+    phase = {"slope": 2.0, "intercept": -4096.0, "windows": [(0.0, 8192.0, "WINDOW1")]}
     return [
-        SeriesPlan(6, "06_swi_magnitude", "Mag_Images", "MR", "GRE", "MR", "112000", mag, z, windows=window),
-        SeriesPlan(7, "07_swi_phase", "Pha_Images", "MR", "SWI_PHASE", "MR", "112000", pha, z, 2.0, -4096.0, [(0.0, 8192.0, "WINDOW1")]),
-        SeriesPlan(8, "08_swi", "SWI_Images", "MR", "SWI", "MR", "112000", comb, z, windows=window),
-        SeriesPlan(9, "09_swi_minip", "mIP_Images(SW)", "MR", "SWI_MINIP", "MR", "112000", low, depth, windows=window),
-    ]  # fmt: skip
+        plan(6, "06_swi_magnitude", "Mag_Images", "GRE", ["ORIGINAL", "PRIMARY", "M", "NORM"]),
+        plan(7, "07_swi_phase", "Pha_Images", "SWI_PHASE", ["ORIGINAL", "PRIMARY", "P", "ND"], **phase),
+        plan(8, "08_swi", "SWI_Images", "SWI", ["DERIVED", "PRIMARY", "M", "SWI"]),
+        plan(
+            9,
+            "09_swi_minip",
+            "mIP_Images(SW)",
+            "SWI_MINIP",
+            ["DERIVED", "SECONDARY", "MINIP", "SWI"],
+            thickness_mm=depth,
+        ),
+    ]
+
+
+@dataclass
+class StudyWriter:
+    """One study being made: the head, where it goes, and the series written so far."""
+
+    directory: Path
+    case: str
+    seed: int
+    head: Head
+    placed: PlacedLesion
+    done: list[tuple[SeriesPlan, Grid]] = field(default_factory=list)
+
+    def write(self, plan: SeriesPlan, grid: Grid, voxels: NDArray[np.int16]) -> None:
+        """Write one series and remember it for the truth."""
+        write_series(self.directory, self.case, self.seed, plan, grid, voxels)
+        self.done.append((plan, grid))
+
+    def ct(self) -> None:
+        """Thin and thick CT of the same rays."""
+        grid = ct.thin_grid()
+        thin, thick = ct.simulate_ct(self.head, self.placed, self.seed, grid)
+        plans = [
+            ("01_ct_thin", f"Head 0.6 mm {ct.THIN.name}", ct.THIN, 0.6, grid, thin),
+            ("02_ct_thick", f"Head 4.8 mm {ct.SOFT.name}", ct.SOFT, 4.8, ct.thick_grid(grid), thick),
+        ]
+        for number, (folder, text, kernel, thickness, series_grid, hu) in enumerate(plans, start=1):
+            plan = SeriesPlan(
+                number, folder, text, "CT", "CT", "CT", "090100", ct_attributes(kernel), thickness, windows=CT_WINDOWS
+            )
+            self.write(plan, series_grid, ct.stored(hu))
+
+    def t1(self) -> None:
+        """T1 before and after contrast, the same sequence and grid."""
+        grid = mr.t1_grid()
+        base = mr_attributes(["GR", "IR"], ["SP", "MP"], "3D", mr.MPRAGE, grid, SequenceName="*tfl3d1")
+        contrast = {
+            **base, "ContrastBolusAgent": "Gadolinium chelate", "ContrastBolusRoute": "INTRAVENOUS", "ContrastBolusVolume": "7",
+        }  # fmt: skip
+        pre, post = mr.simulate_t1(self.head, self.placed, self.seed, grid)
+        for number, folder, text, role, time, attributes, voxels in (
+            (3, "03_t1", "t1_mprage_ax", "T1", "110500", base, pre),
+            (10, "10_t1_contrast", "t1_mprage_ax_post", "T1C", "113500", contrast, post),
+        ):
+            plan = SeriesPlan(number, folder, text, "MR", role, "MR", time, attributes, 1.0, windows=T1_WINDOW)
+            self.write(plan, grid, voxels)
+
+    def t2(self) -> None:
+        """T2 and FLAIR, both parallel to the skull base."""
+        grid = mr.t2_grid()
+        attributes = mr_attributes(
+            "SE", ["SK", "SP"], "2D", mr.TSE, grid, SequenceName="*tse2d1_17", EchoTrainLength=17
+        )
+        plan = SeriesPlan(4, "04_t2", "t2_tse_tra", "MR", "T2", "MR", "111000", attributes, 1.5, windows=T2_WINDOW)
+        self.write(plan, grid, mr.simulate_t2(self.head, self.placed, self.seed, grid))
+        grid = mr.flair_grid()
+        attributes = mr_attributes(
+            ["SE", "IR"], ["SK", "SP", "MP"], "2D", mr.FLAIR, grid, SequenceName="*tir2d1_16", EchoTrainLength=16
+        )
+        text = "t2_tirm_tra_dark-fluid"
+        plan = SeriesPlan(5, "05_flair", text, "MR", "FLAIR", "MR", "111500", attributes, 3.0, windows=FLAIR_WINDOW)
+        self.write(plan, grid, mr.simulate_flair(self.head, self.placed, self.seed, grid))
+
+    def swi(self, handedness: int) -> None:
+        """Magnitude, phase, SWI and minIP of one acquisition."""
+        grid = swi.swi_grid()
+        images = swi.simulate_swi(self.head, self.placed, self.seed, grid, handedness)
+        first = (swi.MINIP_SLICES - 1) / 2
+        count = grid.shape[0] - swi.MINIP_SLICES + 1
+        slabs = Grid((count, *grid.shape[1:]), grid.spacing_xyz_mm, grid.points(np.array([first, 0.0, 0.0])), grid.axes)
+        arrays = (images.magnitude, images.phase, images.swi, images.minip)
+        for plan, series_grid, voxels in zip(swi_plans(grid), (grid, grid, grid, slabs), arrays, strict=True):
+            self.write(plan, series_grid, voxels)
 
 
 def write_case(case: str, directory: Path, *, seed: int = 0, progress: Progress | None = None) -> Path:
@@ -84,72 +175,23 @@ def write_case(case: str, directory: Path, *, seed: int = 0, progress: Progress 
 
     The same case and seed give the same bytes. `progress` is called with a fraction (0 to 1) and a phrase.
     """
-    tell = progress or (lambda fraction, text: None)
+    tell = progress or (lambda _fraction, _text: None)
     lesion = case_parameters(case, seed)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     tell(0.0, "building the head")
     head, placed = build_head(lesion, seed)
-    done: list[tuple[SeriesPlan, Grid]] = []
-
-    def write(plan: SeriesPlan, grid: Grid, voxels: Any) -> None:
-        write_series(directory, case, seed, plan, grid, voxels)
-        done.append((plan, grid))
-
-    tell(0.1, "CT")
-    thin_grid = ct.thin_grid()
-    thin, thick = ct.simulate_ct(head, placed, seed, thin_grid)
-    plan = SeriesPlan(
-        1, "01_ct_thin", "Head 0.6 mm Hr49", "CT", "CT", "CT", "090100",
-        ct_attributes(ct.THIN.name, 0.6, ["ORIGINAL", "PRIMARY", "AXIAL"]), 0.6, windows=CT_WINDOWS,
-    )  # fmt: skip
-    write(plan, thin_grid, ct.stored(thin))
-    plan = SeriesPlan(
-        2, "02_ct_thick", "Head 4.8 mm Hc31", "CT", "CT", "CT", "090100",
-        ct_attributes(ct.SOFT.name, 4.8, ["ORIGINAL", "PRIMARY", "AXIAL"]), 4.8, windows=CT_WINDOWS,
-    )  # fmt: skip
-    write(plan, ct.thick_grid(thin_grid), ct.stored(thick))
-    del thin, thick
-
-    tell(0.4, "T1")
-    grid = mr.t1_grid()
-    p = mr.MPRAGE
-    base = mr_attributes(
-        ["GR", "IR"], ["SP", "MP"], "3D", p["TR"], p["TE"], p["FA"], grid, InversionTime=f"{p['TI']:g}", SequenceName="*tfl3d1"
-    )
-    pre, post = mr.simulate_t1(head, placed, seed, grid)
-    t1_window = [(300.0, 650.0, "WINDOW1")]
-    write(SeriesPlan(3, "03_t1", "t1_mprage_ax", "MR", "T1", "MR", "110500", base, 1.0, windows=t1_window), grid, pre)
-    contrast = {
-        **base, "ContrastBolusAgent": "Gadolinium chelate", "ContrastBolusRoute": "INTRAVENOUS", "ContrastBolusVolume": "7",
-    }  # fmt: skip
-    plan = SeriesPlan(10, "10_t1_contrast", "t1_mprage_ax_post", "MR", "T1C", "MR", "113500", contrast, 1.0, windows=t1_window)
-    write(plan, grid, post)
-    del pre, post
-
-    tell(0.6, "T2")
-    grid = mr.t2_grid()
-    attributes = mr_attributes("SE", ["SK", "SP"], "2D", 5200, 96, 150, grid, SequenceName="*tse2d1_17")
-    attributes["EchoTrainLength"] = 17
-    plan = SeriesPlan(4, "04_t2", "t2_tse_tra", "MR", "T2", "MR", "111000", attributes, 1.5, windows=[(480.0, 960.0, "WINDOW1")])
-    write(plan, grid, mr.simulate_t2(head, placed, seed, grid))
-    grid = mr.flair_grid()
-    attributes = mr_attributes(["SE", "IR"], ["SK", "SP", "MP"], "2D", 9000, 118, 150, grid, InversionTime="2500", SequenceName="*tir2d1_16")
-    attributes["EchoTrainLength"] = 16
-    plan = SeriesPlan(5, "05_flair", "t2_tirm_tra_dark-fluid", "MR", "FLAIR", "MR", "111500", attributes, 3.0, windows=[(320.0, 700.0, "WINDOW1")])
-    write(plan, grid, mr.simulate_flair(head, placed, seed, grid))
-
-    tell(0.75, "SWI")
-    grid = swi.swi_grid()
+    study = StudyWriter(directory, case, seed, head, placed)
     sign = handedness_of(case, seed)
-    images = swi.simulate_swi(head, placed, seed, grid, sign)
-    first = (swi.MINIP_SLICES - 1) / 2
-    thick_grid = Grid(images.minip.shape, grid.spacing_xyz_mm, grid.points([first, 0.0, 0.0]), grid.axes)
-    arrays = (images.magnitude, images.phase, images.swi, images.minip)
-    for plan, series_grid, array in zip(swi_plans(grid), (grid, grid, grid, thick_grid), arrays, strict=True):
-        write(plan, series_grid, array)
-
+    tell(0.1, "CT")
+    study.ct()
+    tell(0.35, "T1")
+    study.t1()
+    tell(0.5, "T2 and FLAIR")
+    study.t2()
+    tell(0.75, "SWI")
+    study.swi(sign)
     tell(0.95, "truth")
-    write_truth(directory, case, seed, head, placed, done, sign)
+    write_truth(directory, case, seed, head, placed, study.done, sign)
     tell(1.0, "done")
     return directory

@@ -46,7 +46,9 @@ def dipole_field(chi_ppm: Field, spacing_xyz_mm: tuple[float, float, float], pad
     spectrum = fft.rfftn(chi_ppm, s=shape, workers=WORKERS)
     sx, sy, sz = spacing_xyz_mm
     kz = (fft.fftfreq(shape[0], sz) ** 2).astype(np.float32)[:, None, None]
-    rest = (fft.fftfreq(shape[1], sy) ** 2).astype(np.float32)[:, None] + (fft.rfftfreq(shape[2], sx) ** 2).astype(np.float32)
+    rest = (fft.fftfreq(shape[1], sy) ** 2).astype(np.float32)[:, None] + (fft.rfftfreq(shape[2], sx) ** 2).astype(
+        np.float32
+    )
 
     def one(n: int) -> None:
         total = rest + kz[n, 0, 0]
@@ -66,7 +68,9 @@ def dephasing(phase: Field) -> Field:
     return out
 
 
-def near_box(grid: Grid, centre: NDArray[np.float64], reach_mm: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def near_box(
+    grid: Grid, centre: NDArray[np.float64], reach_mm: float
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Index box (low, high) of the grid within `reach_mm` of a frame point."""
     middle = grid.index(centre)
     half = reach_mm / np.asarray(grid.spacing_xyz_mm)[::-1]
@@ -79,7 +83,9 @@ def lesion_chi(head: Head, placed: PlacedLesion, grid: Grid, splits: tuple[int, 
     """Signal with the lesion, susceptibility without and with it, on a small grid."""
     values = table(placed, spoiled_gradient_echo, lambda t: t.chi_ppm)
     signal, chi = paint(head, placed, grid, model_from("MR"), values, edge_mm=grid.spacing_xyz_mm[0], splits=splits)
-    bare = paint(head, None, grid, model_from("MR"), {k: (v[1],) for k, v in values.items()}, edge_mm=grid.spacing_xyz_mm[0])[0]
+    bare = paint(
+        head, None, grid, model_from("MR"), {k: (v[1],) for k, v in values.items()}, edge_mm=grid.spacing_xyz_mm[0]
+    )[0]
     return [signal, bare, chi]
 
 
@@ -103,7 +109,9 @@ def complex_image(head: Head, placed: PlacedLesion, grid: Grid) -> tuple[Field, 
     phase[box] += far
     magnitude = signal * dephasing(phase)
     low, high = near_box(grid, centre, radius * 1.8 + 7)
-    fine_signal, fine_phase = fine_patch(head, placed, grid.crop(low, high), background, np.asarray(low) - np.asarray(wide_low))
+    fine_signal, fine_phase = fine_patch(
+        head, placed, grid.crop(low, high), background, np.asarray(low) - np.asarray(wide_low)
+    )
     wave = fine_signal * np.exp(1j * fine_phase)
     n = [b - a for a, b in zip(low, high, strict=True)]
     voxel = wave.reshape(n[0], SPLITS[0], n[1], SPLITS[1], n[2], SPLITS[2]).mean(axis=(1, 3, 5))
@@ -120,9 +128,7 @@ def fine_patch(
     fine = coarse.finer(SPLITS)
     signal, bare, full = lesion_chi(head, placed, fine, (1, 1, 1))
     own = dipole_field(full - bare, fine.spacing_xyz_mm, fine.shape) * np.float32(RADIANS_PER_PPM)
-    index = [
-        (np.arange(fine.shape[a]) + 0.5) / SPLITS[a] - 0.5 + float(corner[a]) for a in range(3)
-    ]
+    index = [(np.arange(fine.shape[a]) + 0.5) / SPLITS[a] - 0.5 + float(corner[a]) for a in range(3)]
     grid_index = np.meshgrid(*index, indexing="ij")
     smooth = ndimage.map_coordinates(background, np.stack(grid_index), order=1, mode="nearest")
     return signal, np.asarray(own + smooth, dtype=np.float32)
@@ -149,7 +155,11 @@ def simulate_swi(head: Head, placed: PlacedLesion, seed: int, grid: Grid, handed
     swi = np.empty(grid.shape, np.float32)
 
     def one(k: int) -> None:
-        wave = magnitude[k] * (by[0] * bx[0] * bz[k, 0, 0] * np.float32(gain)) * np.exp(1j * np.float32(handedness) * phase[k])
+        wave = (
+            magnitude[k]
+            * (by[0] * bx[0] * bz[k, 0, 0] * np.float32(gain))
+            * np.exp(1j * np.float32(handedness) * phase[k])
+        )
         wave = ndimage.gaussian_filter(wave.real, 0.4) + 1j * ndimage.gaussian_filter(wave.imag, 0.4)
         wave = wave + 9.0 * (normal_slice(seed, 15, 2 * k, shape) + 1j * normal_slice(seed, 15, 2 * k + 1, shape))
         filtered = homodyne(wave.astype(np.complex64))

@@ -73,7 +73,8 @@ def sphere_volume(
     points = geometry.lps_from_index(np.moveaxis(np.indices(geometry.shape_zyx), 0, -1))
     distance = np.linalg.norm(points - np.asarray(centre_lps_mm), axis=-1)
     share = np.clip((radius_mm - distance) / min(geometry.spacing_xyz_mm) + 0.5, 0, 1)
-    array = np.rint(outside + share * (inside - outside)).astype(np.int16)
+    noise = np.random.default_rng(7).normal(0.0, 4.0, geometry.shape_zyx)
+    array = np.rint(outside + share * (inside - outside) + noise).astype(np.int16)
     return Volume(array, geometry, kind, slice_thickness_mm=1.0, series_id=series_id, series_uid=f"1.2.{series_id[1:]}")
 
 

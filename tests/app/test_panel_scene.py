@@ -171,7 +171,7 @@ def test_an_oblique_plane_that_is_turned_by_nothing_shows_the_native_values() ->
     for point in (native.lps_from_pixel((13, 20)), native.lps_from_pixel((5, 7))):
         step = np.linalg.norm(oblique.step_right_mm)
         offset = point - np.asarray(oblique.origin_lps_mm)
-        row, column = (int(round(float(offset @ np.asarray(d)) / step)) for d in (view.down, view.right))
+        row, column = (round(float(offset @ np.asarray(d)) / step) for d in (view.down, view.right))
         assert float(oblique.values[row, column]) == pytest.approx(
             float(volume.array[volume.geometry.nearest_index(point)]), abs=40
         )

@@ -1,8 +1,10 @@
-"""Makes the shared builders of this folder importable."""
+"""Lets the tests of session and widgets find the studies made in memory, however pytest was started."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+ROOT = str(Path(__file__).resolve().parents[2])
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from phantom_head import FRAME_CT, FRAME_MR, head, series_of, study_of
+from tests.figures.phantom_head import FRAME_CT, FRAME_MR, head, series_of, study_of
 
 from neuraxis.domain.legend import LegendFigure
 from neuraxis.domain.legend import Panel as LegendPanel

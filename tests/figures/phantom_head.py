@@ -36,6 +36,12 @@ class Shelf:
         self.reads += 1
         return self.volume
 
+    def read_slice(self, index: int) -> NDArray[Any]:
+        return np.asarray(self.volume.array[index])
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
+        return np.zeros(self.volume.array.shape[1:], dtype=np.uint8)
+
 
 @cache
 def head(

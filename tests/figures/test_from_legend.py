@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from figure_cases import LESION, SHIFT, legend, lesion_on, two_frames
-from phantom_head import head, series_of, study_of
+from tests.figures.figure_cases import LESION, SHIFT, legend, lesion_on, two_frames
+from tests.figures.phantom_head import head, series_of, study_of
 
 from neuraxis.domain.legend import Panel
 from neuraxis.domain.study import Role
@@ -85,7 +85,7 @@ def test_arrows_point_at_the_lesion_stop_short_of_it_and_hide_no_letter(made: tu
         box = figure.page.boxes[letter]
         grid = PixelGrid(panel.plane, box.width_px, box.height_px)
         page = box.width_mm / panel.plane.field_of_view_mm[0]
-        lesion = np.multiply(grid.mm_from_lps(LESION if letter in "abc" else tuple(np.add(LESION, SHIFT))), page)  # type: ignore[arg-type]
+        lesion = np.multiply(grid.mm_from_lps(LESION if letter in "abc" else tuple(np.add(LESION, SHIFT))), page)
         tip = np.multiply(grid.mm_from_lps(mark.anchor_lps_mm), page)
         towards = lesion - tip
         angle = np.degrees(np.arctan2(-towards[1], towards[0])) % 360

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from figure_cases import SAGITTAL, arrow, legend, lesion_on, one_panel, panel, plane
-from phantom_head import head, series_of, study_of
 from PIL import Image
+from tests.figures.figure_cases import SAGITTAL, arrow, legend, lesion_on, one_panel, panel, plane
+from tests.figures.phantom_head import head, series_of, study_of
 
 from neuraxis.domain.legend import Panel
 from neuraxis.domain.study import InstanceReference, LoadReport, Role, Study
@@ -19,7 +19,7 @@ from neuraxis.domain.transform import RegistrationSet
 from neuraxis.figures import Recipe, draw_figure, recipe_from_legend, write_report
 from neuraxis.figures.privacy import PrivacyError, shows_face
 
-SIDE = {"plane": plane("sagittal", SAGITTAL, (230.0, 150.0), centre=(0.0, 0.0, 0.0))}
+SIDE: dict[str, Any] = {"plane": plane("sagittal", SAGITTAL, (230.0, 150.0), centre=(0.0, 0.0, 0.0))}
 
 
 def test_a_side_view_with_a_nose_is_refused_and_allowed_only_by_name() -> None:
@@ -135,7 +135,7 @@ def test_none_of_the_planted_strings_is_in_recipe_or_report(tmp_path: Path) -> N
     figure = draw_figure(recipe, study)
     uid = study.series[0].series_uid
     evidence = Evidence("hu_max", 700.0, "HU", uid, "[lit] 100 HU", Verdict.SUPPORTS, "dense")
-    audits = [{"panels": [{"label": "a", "series_uid": uid, "plane": "axial", "window": None, "claims": []}]}]
+    audits: list[dict[str, Any]] = [{"panels": [{"label": "a", "series_uid": uid, "plane": "axial", "window": None, "claims": []}]}]
     tags = [Tag("calcification", "dense", Verdict.SUPPORTS, (evidence,))]
     write_report(tmp_path / "report.html", lesion=lesion, tags=tags, audits=audits, figure=figure)
     report = (tmp_path / "report.html").read_bytes()

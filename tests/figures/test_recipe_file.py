@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from figure_cases import arrow, one_panel, panel
-from phantom_head import head
+from tests.figures.figure_cases import arrow, one_panel, panel
+from tests.figures.phantom_head import head
 
 from neuraxis.errors import NeuraxisError, ReadError
 from neuraxis.figures import Recipe, RecipeError, read_recipe, recipe_schema, write_recipe
@@ -37,8 +37,7 @@ def test_a_recipe_survives_being_written_and_read(tmp_path: Path, good: dict[str
 
 
 def test_the_schema_accepts_what_is_written_and_refuses_unknown_keys(good: dict[str, Any]) -> None:
-    import jsonschema
-
+    jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(recipe_schema())
     validator.validate(good)
     assert not validator.is_valid({**good, "colour": 1})

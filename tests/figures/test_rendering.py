@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from figure_cases import AXIAL, CORONAL, LESION, SAGITTAL, arrow, one_panel, panel, plane
 from numpy.typing import NDArray
-from phantom_head import head, series_of, study_of
 from PIL import Image
+from tests.figures.figure_cases import AXIAL, CORONAL, LESION, SAGITTAL, arrow, one_panel, panel, plane
+from tests.figures.phantom_head import head, series_of, study_of
 
 from neuraxis.domain.study import Role
 from neuraxis.errors import UsageError, WriteError

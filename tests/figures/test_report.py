@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from figure_cases import legend, lesion_on
-from phantom_head import head, series_of, study_of
+from tests.figures.figure_cases import legend, lesion_on
+from tests.figures.phantom_head import head, series_of, study_of
 
 from neuraxis.domain.legend import Panel
 from neuraxis.domain.lesion import Lesion

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from neuraxis_phantom.head import Head
 from neuraxis_phantom.lesions import CASES
 from neuraxis_phantom.place import PlacedLesion, build_head

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import neuraxis_phantom
 import numpy as np
 import pydicom
 import pytest
+
+import neuraxis_phantom
 from neuraxis_phantom import case_names, case_parameters, ct, mr, swi
 from neuraxis_phantom.acquire import model_from
 from neuraxis_phantom.dicom_files import SeriesPlan, uid, write_series
@@ -23,7 +24,7 @@ from neuraxis_phantom.place import PlacedLesion, build_head
 from neuraxis_phantom.study import ct_attributes
 
 PACKAGE = Path(neuraxis_phantom.__file__).parent
-PLAN = SeriesPlan(1, "01_ct", "Head", "CT", "CT", "CT", "090100", ct_attributes("Hr49", 0.6, ["ORIGINAL", "PRIMARY", "AXIAL"]), 0.6)
+PLAN = SeriesPlan(1, "01_ct", "Head", "CT", "CT", "CT", "090100", ct_attributes(ct.THIN), 0.6)
 
 
 def test_the_phantom_imports_nothing_of_the_reader() -> None:
@@ -52,7 +53,9 @@ def test_written_slices_carry_the_grid_and_the_same_bytes_each_time(tmp_path: Pa
     for name in ("first", "second"):
         write_series(tmp_path / name, "capnon", 0, PLAN, grid, voxels)
     files = sorted((tmp_path / "first" / "01_ct").glob("*.dcm"))
-    assert [f.read_bytes() for f in files] == [f.read_bytes() for f in sorted((tmp_path / "second" / "01_ct").glob("*.dcm"))]
+    assert [f.read_bytes() for f in files] == [
+        f.read_bytes() for f in sorted((tmp_path / "second" / "01_ct").glob("*.dcm"))
+    ]
     for k, file in enumerate(files):
         ds = pydicom.dcmread(file)
         assert np.array_equal(ds.pixel_array, voxels[k])
@@ -75,7 +78,15 @@ def test_the_same_seed_paints_the_same_voxels_and_another_seed_others() -> None:
 
 
 def test_every_case_has_a_lesion_and_random_ones_differ() -> None:
-    assert {"capnon", "meningioma_calcified", "schwannoma", "cavernoma", "oligodendroglioma", "chordoma", "random"} <= set(case_names())
+    assert {
+        "capnon",
+        "meningioma_calcified",
+        "schwannoma",
+        "cavernoma",
+        "oligodendroglioma",
+        "chordoma",
+        "random",
+    } <= set(case_names())
     for case in case_names():
         lesion = case_parameters(case)
         assert lesion.side in ("left", "right")
@@ -129,7 +140,15 @@ def test_attributes_name_each_sequence(capnon_folder: Path, truth: dict[str, Any
     pre, post = heads["T103"], heads["T1C10"]
     assert "ContrastBolusAgent" in post
     assert not [name for name, ds in heads.items() if "ContrastBolusAgent" in ds and name != "T1C10"]
-    for keyword in ("RepetitionTime", "EchoTime", "InversionTime", "FlipAngle", "PixelSpacing", "ImagePositionPatient", "Rows"):
+    for keyword in (
+        "RepetitionTime",
+        "EchoTime",
+        "InversionTime",
+        "FlipAngle",
+        "PixelSpacing",
+        "ImagePositionPatient",
+        "Rows",
+    ):
         assert pre[keyword].value == post[keyword].value
     assert post.AcquisitionTime > pre.AcquisitionTime
     assert "IR" in heads["FLAIR05"].ScanningSequence
@@ -166,7 +185,9 @@ def test_masks_lie_on_the_lesion_in_every_series(capnon_folder: Path, truth: dic
 
 def stored_at(capnon_folder: Path, truth: dict[str, Any], folder: str, point: list[float]) -> float:
     entry = next(e for e in truth["series"] if e["folder"] == folder)
-    k, j, i = np.rint(np.array(entry["direction_lps"]) @ np.subtract(point, entry["origin_lps_mm"]) / entry["spacing_xyz_mm"])[::-1].astype(int)
+    k, j, i = np.rint(
+        np.array(entry["direction_lps"]) @ np.subtract(point, entry["origin_lps_mm"]) / entry["spacing_xyz_mm"]
+    )[::-1].astype(int)
     ds = pydicom.dcmread(sorted((capnon_folder / folder).glob("*.dcm"))[k])
     patch = ds.pixel_array[j - 1 : j + 2, i - 1 : i + 2]
     return float(patch.mean()) * float(ds.get("RescaleSlope", 1)) + float(ds.get("RescaleIntercept", 0))
@@ -191,7 +212,18 @@ def test_the_vein_and_the_calcified_pineal_have_opposite_phase(capnon_folder: Pa
 
 
 def test_series_of_the_study_are_the_ones_planned(truth: dict[str, Any]) -> None:
-    assert [e["role"] for e in truth["series"]] == ["CT", "CT", "T1", "T2", "FLAIR", "GRE", "SWI_PHASE", "SWI", "SWI_MINIP", "T1C"]
+    assert [e["role"] for e in truth["series"]] == [
+        "CT",
+        "CT",
+        "T1",
+        "T2",
+        "FLAIR",
+        "GRE",
+        "SWI_PHASE",
+        "SWI",
+        "SWI_MINIP",
+        "T1C",
+    ]
     assert truth["frames"]["CT"]["frame_of_reference_uid"] != truth["frames"]["MR"]["frame_of_reference_uid"]
     assert swi.swi_grid().shape[0] - swi.MINIP_SLICES + 1 == truth["series"][8]["shape_zyx"][0]
     assert mr.t1_grid().shape == tuple(truth["series"][2]["shape_zyx"])

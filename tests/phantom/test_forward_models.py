@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from neuraxis_phantom import ct, mr, swi
 from neuraxis_phantom.acquire import model_from
 from neuraxis_phantom.frames import Grid, centred_grid
@@ -91,7 +92,12 @@ def test_tissue_is_where_anatomy_says(capnon_head: tuple[Head, PlacedLesion]) ->
     head, placed = capnon_head
     grid = crop(placed, (0.7, 0.7, 1.0), (3, 61, 61))
     pre, post = paint(
-        head, placed, grid, model_from("MR"), mr.table(placed, mr.mprage, lambda t: mr.mprage(mr.with_contrast(t))), edge_mm=0.75
+        head,
+        placed,
+        grid,
+        model_from("MR"),
+        mr.table(placed, mr.mprage, lambda t: mr.mprage(mr.with_contrast(t))),
+        edge_mm=0.75,
     )
     white = mr.mprage(TISSUES["white"])
     centre = (1, 30, 30)

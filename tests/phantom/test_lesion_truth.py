@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
+
 from neuraxis_phantom import ct
 from neuraxis_phantom.acquire import blur_in_plane, blur_slices, model_from, mr_from_ct
 from neuraxis_phantom.frames import Grid, centred_grid
 from neuraxis_phantom.head import Head
 from neuraxis_phantom.mr import all_tissues
-from neuraxis_phantom.paint import paint
+from neuraxis_phantom.paint import Values, paint
 from neuraxis_phantom.place import PlacedLesion, bone_distance
 from neuraxis_phantom.record import concept_truth, exact_volume, lesion_mask
-from scipy import ndimage
 
 HeadAndLesion = tuple[Head, PlacedLesion]
 
 
-def about_lesion(placed: PlacedLesion, frame: str, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Grid:
+def about_lesion(
+    placed: PlacedLesion, frame: str, shape: tuple[int, int, int], spacing: tuple[float, float, float]
+) -> Grid:
     x, y, z = (float(v) for v in model_from(frame).inverse().apply(placed.centre))
     return centred_grid(shape, spacing, (x + 0.13, y - 0.07, z + 0.21))
 
 
-@pytest.mark.parametrize(("frame", "spacing"), [("CT", (0.45, 0.45, 0.6)), ("MR", (0.7, 0.7, 1.0)), ("MR", (0.45, 0.45, 1.5))])
+@pytest.mark.parametrize(
+    ("frame", "spacing"), [("CT", (0.45, 0.45, 0.6)), ("MR", (0.7, 0.7, 1.0)), ("MR", (0.45, 0.45, 1.5))]
+)
 def test_partial_volume_adds_up_to_the_sphere(
     capnon_head: HeadAndLesion, frame: str, spacing: tuple[float, float, float]
 ) -> None:
     head, placed = capnon_head
-    values = {name: (1.0 if name == "lesion_calcium" else 0.0,) for name in all_tissues(placed)}
+    values: Values = {name: (1.0 if name == "lesion_calcium" else 0.0,) for name in all_tissues(placed)}
     grid = about_lesion(placed, frame, (17, 23, 23), spacing)
     share = paint(head, placed, grid, model_from(frame), values, edge_mm=0.5, splits=(6, 5, 5))[0]
     inside_rim = 4 / 3 * np.pi * (2.0**3 - 1.8**3)
@@ -45,11 +50,11 @@ def test_the_plateau_is_700_hu_and_the_integral_gives_the_volume(capnon_head: He
     grid = about_lesion(placed, "CT", (21, 31, 31), (0.45, 0.45, 0.6))
     values = ct.hu_values(placed)
     calcified = ("lesion_calcium", "lesion_rim_inner")
-    flat = {name: (v[0] if name in calcified else 10.0,) for name, v in values.items()}
+    flat: Values = {name: (v[0] if name in calcified else 10.0,) for name, v in values.items()}
     hu = paint(head, placed, grid, model_from("CT"), flat, edge_mm=0.5, splits=(5, 5, 5))[0]
     hu = blur_slices(hu, 0.4 / ct.FWHM / 0.6)
     blur_in_plane(hu, ct.THIN.fwhm_mm / ct.FWHM / 0.45)
-    k, j, i = (int(round(float(v))) for v in grid.index(model_from("CT").inverse().apply(placed.centre)))
+    k, j, i = (round(float(v)) for v in grid.index(model_from("CT").inverse().apply(placed.centre)))
     assert hu[k, j, i] == pytest.approx(700, abs=8)
     assert hu.max() <= 702
     near = (hu - 10.0)[k - 6 : k + 7, j - 9 : j + 10, i - 9 : i + 10]
@@ -88,7 +93,9 @@ def test_masks_hold_the_voxels_whose_centre_is_inside(capnon_head: HeadAndLesion
         grid = about_lesion(placed, frame, (15, 21, 21), spacing)
         mask = lesion_mask(placed, grid, frame)
         index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
-        far = np.linalg.norm(grid.points(index) - model_from(frame).inverse().apply(placed.centre), axis=-1)
+        far = np.linalg.norm(
+            grid.points(index.astype(np.float64)) - model_from(frame).inverse().apply(placed.centre), axis=-1
+        )
         assert np.array_equal(mask, far < 2.0) or np.abs(far[mask != (far < 2.0)] - 2.0).max() < 1e-3
         assert mask.sum() * np.prod(spacing) == pytest.approx(33.5, rel=0.15)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import sys
@@ -115,7 +116,7 @@ def demo(
     from neuraxis.app.summary import workup_lines
 
     with _progress() as progress:
-        result = run_demo(out, progress=progress)
+        result = run_demo(out, written_at=datetime.datetime.now(), progress=progress)
     for line in workup_lines(result.workup):
         print(line)
     for file in result.files:

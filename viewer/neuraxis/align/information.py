@@ -27,7 +27,7 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class _Overlap:
-    """Samples that fall into the moving volume: which, their moving values and those values' gradients."""
+    """Samples that fall into the moving volume: which, where (3, n), their moving values and gradients by mm (3, n)."""
 
     inside: NDArray[np.bool_]
     points: FloatArray
@@ -50,8 +50,8 @@ class MutualInformation:
         chosen = rng.choice(inside, size=min(samples, inside.size), replace=False)
         index = np.stack(np.unravel_index(chosen, fixed.body.shape), axis=-1) + rng.uniform(-0.5, 0.5, (chosen.size, 3))
         index = np.clip(index, 0, np.asarray(fixed.body.shape) - 1)
-        self._points = fixed.geometry.lps_from_index(index)
-        self._fixed_bin, self._fixed_weight = _bins(_trilinear(fixed.values, index)[0])
+        self._points = np.ascontiguousarray(fixed.geometry.lps_from_index(index).T)
+        self._fixed_bin, self._fixed_weight = _bins(_trilinear(fixed.values, index.T)[0])
         self._moving = moving
 
     def score(self, matrix: FloatArray) -> float:
@@ -77,25 +77,38 @@ class MutualInformation:
         if overlap is None:
             return 0.0, np.zeros(6)
         score, slope = self._information(overlap)
-        pull = slope[:, None] * overlap.gradient
-        turn = np.cross(overlap.points - pivot, pull).sum(axis=0)
-        return score, np.concatenate([turn, pull.sum(axis=0)])
+        moment = (overlap.points - pivot[:, None]) @ (slope * overlap.gradient).T
+        turn = np.array([moment[1, 2] - moment[2, 1], moment[2, 0] - moment[0, 2], moment[0, 1] - moment[1, 0]])
+        return score, np.concatenate([turn, overlap.gradient @ slope])
 
     def _overlap(self, matrix: FloatArray, *, gradient: bool) -> _Overlap | None:
-        points = self._points @ matrix[:3, :3].T + matrix[:3, 3]
-        position = self._moving.geometry.index_from_lps(points)
-        top = np.asarray(self._moving.values.shape) - 1
-        inside: NDArray[np.bool_] = np.all((position >= -0.5) & (position <= top + 0.5), axis=1)
-        if np.count_nonzero(inside) < LEAST_OVERLAP * inside.size:
+        to_index = (self._moving.geometry.affine_xyz_from_lps @ matrix)[[2, 1, 0]]
+        position = to_index[:, :3] @ self._points + to_index[:, 3:]
+        inside = np.ones(position.shape[1], dtype=bool)
+        for axis, count in enumerate(self._moving.values.shape):
+            along = position[axis]
+            inside &= along >= -0.5
+            inside &= along <= count - 0.5
+            np.clip(along, 0, count - 1, out=along)
+        kept = int(np.count_nonzero(inside))
+        if kept < LEAST_OVERLAP * inside.size:
             return None
-        value, by_index = _trilinear(self._moving.values, np.clip(position[inside], 0, top), gradient=gradient)
-        to_index = self._moving.geometry.affine_xyz_from_lps[:3, :3][::-1]
-        return _Overlap(inside, points[inside], value, by_index @ to_index if gradient else by_index)
+        points = self._points
+        if kept < inside.size:
+            position, points = position[:, inside], points[:, inside]
+        value, by_index = _trilinear(self._moving.values, position, gradient=gradient)
+        if not gradient:
+            return _Overlap(inside, points, value, by_index)
+        moved = matrix[:3, :3] @ points + matrix[:3, 3:]
+        by_lps = self._moving.geometry.affine_xyz_from_lps[[2, 1, 0], :3].T @ by_index
+        return _Overlap(inside, moved, value, by_lps)
 
     def _information(self, overlap: _Overlap) -> tuple[float, NDArray[np.float64]]:
         """Score, and its derivative by the moving value of each sample."""
         low, weight = _bins(overlap.value)
-        fixed_low, fixed_weight = self._fixed_bin[overlap.inside], self._fixed_weight[overlap.inside]
+        fixed_low, fixed_weight = self._fixed_bin, self._fixed_weight
+        if overlap.value.size < fixed_low.size:
+            fixed_low, fixed_weight = fixed_low[overlap.inside], fixed_weight[overlap.inside]
         cell = fixed_low * BINS + low
         joint = np.zeros(BINS * BINS + BINS + 1)
         for step_f, wf in ((0, 1 - fixed_weight), (BINS, fixed_weight)):
@@ -125,25 +138,36 @@ def _bins(value: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.flo
 def _trilinear(
     values: NDArray[np.float32], index: FloatArray, *, gradient: bool = False
 ) -> tuple[NDArray[np.float64], FloatArray]:
-    """Trilinear values at (n, 3) indices inside the array and, if asked for, their exact derivatives by index (n, 3)."""
-    shape = np.asarray(values.shape)
-    low = np.minimum(index.astype(np.int64), np.maximum(shape - 2, 0))
-    wz, wy, wx = (index - low).T
-    dz, dy, dx = (0 if n < 2 else s for n, s in zip(shape, (shape[1] * shape[2], shape[2], 1), strict=True))
-    flat, base = values.ravel(), (low[:, 0] * shape[1] + low[:, 1]) * shape[2] + low[:, 2]
-    corner = {
-        (z, y): (flat.take(base + z * dz + y * dy), flat.take(base + z * dz + y * dy + dx))
-        for z in (0, 1) for y in (0, 1)
-    }
-    row = {k: a + wx * (b - a) for k, (a, b) in corner.items()}
-    near, far = row[0, 0] + wy * (row[0, 1] - row[0, 0]), row[1, 0] + wy * (row[1, 1] - row[1, 0])
+    """Trilinear values at (3, n) indices inside the array and, if asked for, their exact derivatives by index (3, n)."""
+    strides = (values.shape[1] * values.shape[2], values.shape[2], 1)
+    flat, base = values.ravel(), np.zeros(index.shape[1], dtype=np.int64)
+    weight, step = [], []
+    for along, count, stride in zip(index, values.shape, strides, strict=True):
+        low = np.minimum(along.astype(np.int64), max(count - 2, 0))
+        weight.append(along - low)
+        step.append(stride if count > 1 else 0)
+        base += low * stride
+    (wz, wy, wx), (dz, dy, dx) = weight, step
+    near_low, near_high = _edge(flat, base, dx, wx), _edge(flat, base + dy, dx, wx)
+    far_low, far_high = _edge(flat, base + dz, dx, wx), _edge(flat, base + dz + dy, dx, wx)
+    near = near_low[0] + wy * (near_high[0] - near_low[0])
+    far = far_low[0] + wy * (far_high[0] - far_low[0])
     value = near + wz * (far - near)
     if not gradient:
-        return value, np.zeros((0, 3))
-    by_y = (1 - wz) * (row[0, 1] - row[0, 0]) + wz * (row[1, 1] - row[1, 0])
-    slope = {k: b - a for k, (a, b) in corner.items()}
-    by_x = (1 - wz) * ((1 - wy) * slope[0, 0] + wy * slope[0, 1]) + wz * ((1 - wy) * slope[1, 0] + wy * slope[1, 1])
-    return value, np.stack([far - near, by_y, by_x], axis=1)
+        return value, np.zeros((3, 0))
+    by_y = (1 - wz) * (near_high[0] - near_low[0]) + wz * (far_high[0] - far_low[0])
+    slope_near = near_low[1] + wy * (near_high[1] - near_low[1])
+    slope_far = far_low[1] + wy * (far_high[1] - far_low[1])
+    return value, np.stack([far - near, by_y, slope_near + wz * (slope_far - slope_near)])
+
+
+def _edge(
+    flat: NDArray[np.float32], base: NDArray[np.int64], step: int, weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Value between two neighbouring columns, and their difference."""
+    low = flat.take(base)
+    slope = flat.take(base + step) - low
+    return low + weight * slope, slope
 
 
 def body_centre(level: Level) -> FloatArray:

@@ -25,6 +25,8 @@ COVERAGE = 2.8
 FLOOR_MM = 0.10
 """Error that repeats cannot see: distortion, interpolation, chemical shift."""
 WORST_SCATTER_MM = 4.0
+STEEPNESS = 50.0
+"""Factor that brings the curvature of the information near 1 per mm2, so that first steps fit."""
 LEVER_MM = 50.0
 """A turn of 1/50 rad counts as much as a shift of 1 mm."""
 
@@ -126,16 +128,16 @@ def _solve(
     tried = []
     for pose in poses[:3]:
         _pause(should_stop)
-        tried.append(_refine(middle, pose.matrix, samples=12_000, seed=seed))
+        tried.append(_refine(middle, pose.matrix, samples=8_000, seed=seed))
     best = max(tried, key=lambda t: t[1])[0]
     fine = _Task(make_level(fixed, 2.0), make_level(moving, 2.0), centre)
     _pause(should_stop)
-    best, _ = _refine(fine, best, samples=25_000, seed=seed)
+    best, _ = _refine(fine, best, samples=20_000, seed=seed)
     if focus is None:
-        return _with_residual(fine, best, centre, should_stop, seed, 25_000)
+        return _with_residual(fine, best, centre, should_stop, seed, 15_000)
     local = _local_task(fixed, moving, best, focus)
     _pause(should_stop)
-    return _with_residual(local, best, focus, should_stop, seed, 30_000)
+    return _with_residual(local, best, focus, should_stop, seed, 15_000)
 
 
 def _local_task(fixed: Volume, moving: Volume, matrix: FloatArray, focus: FloatArray) -> _Task:
@@ -189,8 +191,8 @@ def _refine(task: _Task, start: FloatArray, *, samples: int, seed: int) -> tuple
         matrix = about(pivot, rotation_from_vector(turn), shift) @ start
         score, gradient = information.score_and_gradient(matrix, pivot + shift)
         by_turn = left_jacobian(turn).T @ gradient[:3]
-        return -score, -np.concatenate([by_turn, gradient[3:]]) * scale
+        return -STEEPNESS * score, -STEEPNESS * np.concatenate([by_turn, gradient[3:]]) * scale
 
-    result = minimize(loss, np.zeros(6), jac=True, method="BFGS", options={"maxiter": 40, "gtol": 2e-5})
+    result = minimize(loss, np.zeros(6), jac=True, method="BFGS", options={"maxiter": 30, "gtol": 2e-3})
     found = about(pivot, rotation_from_vector(result.x[:3] * scale[:3]), result.x[3:]) @ start
     return found, information.score(found)

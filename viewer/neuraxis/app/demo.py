@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,9 @@ def sample_click(study_folder: Path) -> tuple[Vector3, str]:
     return (x, y, z), legend_text(str(truth["case"]))
 
 
-def run_demo(folder: Path, *, case: str = "capnon", seed: int = 0, progress: Progress = silent) -> DemoResult:
+def run_demo(
+    folder: Path, *, written_at: datetime.datetime, case: str = "capnon", seed: int = 0, progress: Progress = silent
+) -> DemoResult:
     """Write the sample study, then load, align, segment, measure, tag, audit, draw, report and export it.
 
     Writes `study/`, `figure.png`, `figure.pdf`, `recipe.yaml`, `report.html`, `measurements.json`, `tags.json`,
@@ -52,14 +55,19 @@ def run_demo(folder: Path, *, case: str = "capnon", seed: int = 0, progress: Pro
     at, legend = sample_click(study_folder)
     study = open_input(study_folder, lambda f, t: progress(0.5 + 0.05 * f, t))
     workup = work_up(study, at, progress=lambda f, t: progress(0.55 + 0.3 * f, t))
-    files = write_results(workup, legend, folder, lambda f, t: progress(0.85 + 0.15 * f, t))
+    files = write_results(workup, legend, folder, written_at, lambda f, t: progress(0.85 + 0.15 * f, t))
     return DemoResult(folder, study_folder, files, workup)
 
 
-def write_results(workup: Workup, legend: str, folder: Path, progress: Progress = silent) -> tuple[Path, ...]:
-    """Everything that leaves the program for one lesion and its legend; returns the files."""
+def write_results(
+    workup: Workup, legend: str, folder: Path, written_at: datetime.datetime, progress: Progress = silent
+) -> tuple[Path, ...]:
+    """Everything that leaves the program for one lesion and its legend; returns the files.
+
+    The clock is a parameter: only the DICOM objects carry it, and the same clock gives the same bytes.
+    """
     from neuraxis.figures import draw_figure, write_recipe, write_report
-    from neuraxis.interop.identity import Author, UidSource
+    from neuraxis.interop.identity import UidSource
     from neuraxis.interop.measurement_json import measurement_to_json
     from neuraxis.interop.seg import write_seg
     from neuraxis.interop.sr import write_sr
@@ -82,10 +90,9 @@ def write_results(workup: Workup, legend: str, folder: Path, progress: Progress 
     progress(0.6, "writing the report")
     write_report(path["report.html"], lesion=workup.lesion, tags=workup.tags, audits=audits, figure=figure)
     progress(0.8, "writing DICOM SEG and SR")
-    author = Author.program()
-    uids = UidSource(workup.lesion.tracking_uid)
-    seg_uid = write_seg(workup.lesion, workup.series, path["lesion-seg.dcm"], author=author, uids=uids)
-    write_sr(workup.lesion, workup.tags, workup.series, path["lesion-sr.dcm"], seg_sop_instance_uid=seg_uid,
-             author=author, uids=uids)
+    uids = UidSource(f"{workup.lesion.tracking_uid} {written_at.isoformat()}")
+    write_seg(workup.lesion, workup.series, path["lesion-seg.dcm"], author=None, uids=uids, written_at=written_at)
+    write_sr(workup.lesion, workup.tags, workup.series, path["lesion-sr.dcm"], seg_path=path["lesion-seg.dcm"],
+             author=None, uids=uids, written_at=written_at)
     progress(1.0, "done")
     return tuple(path.values())

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuraxis.align.planes import Plane, sample_plane
+from neuraxis.align.sampling import sample_lattice
 from neuraxis.app.views import Orientation, native_view, vector3
 from neuraxis.domain.geometry import Shape3, Vector3, VolumeGeometry
 from neuraxis.domain.lesion import LesionMask
-from neuraxis.domain.study import Series
+from neuraxis.domain.study import Series, Study
 from neuraxis.domain.volume import Volume
 from neuraxis.domain.window import Window
 
@@ -135,23 +135,13 @@ class ResampledPlanes:
     def _sample(self, axis: int, index: int) -> NDArray[np.float32]:
         down, right = (a for a in range(3) if a != axis)
         rows, columns = self.shape[down], self.shape[right]
-        step = min(self.scale[down], self.scale[right])
-        middle = np.array(self.translate)
-        middle[axis] += index * self.scale[axis]
-        middle[down] += (rows - 1) / 2 * self.scale[down]
-        middle[right] += (columns - 1) / 2 * self.scale[right]
-        fine = (
-            round((rows - 1) * self.scale[down] / step) + 1, round((columns - 1) * self.scale[right] / step) + 1
-        )
-        plane = Plane.oblique(
-            lps_from_world(middle), LPS_OF_WORLD[right], LPS_OF_WORLD[down], width_mm=fine[1] * step,
-            height_mm=fine[0] * step, pixel_mm=step, frame_of_reference_uid=self.volume.frame_of_reference_uid,
-        )
-        values = sample_plane(self.volume, plane)
-        r = np.rint(np.arange(rows) * self.scale[down] / step).astype(int)
-        c = np.rint(np.arange(columns) * self.scale[right] / step).astype(int)
-        picked = values[np.ix_(np.minimum(r, values.shape[0] - 1), np.minimum(c, values.shape[1] - 1))]
-        return np.where(np.isnan(picked), self._outside, picked)
+        corner = np.array(self.translate)
+        corner[axis] += index * self.scale[axis]
+        to_index = self.volume.geometry.affine_xyz_from_lps[:3, :3]
+        start = self.volume.geometry.index_from_lps(lps_from_world(corner))
+        per_row, per_column = ((to_index @ LPS_OF_WORLD[a] * self.scale[a])[::-1] for a in (down, right))
+        values = sample_lattice(self.volume, start, per_row, per_column, (rows, columns))
+        return np.where(np.isnan(values), self._outside, values)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -217,10 +207,14 @@ def mask_from_layer(layer_array: NDArray[Any], mask: LesionMask) -> LesionMask:
     )
 
 
-def study_layers(all_series: Sequence[tuple[Series, Volume, Window]]) -> list[LayerData]:
-    """Image layers of several series; only the first is visible, so that the picture is not a sum of all."""
+def study_layers(study: Study, loaded: Sequence[tuple[Series, Volume, Window]]) -> list[LayerData]:
+    """Image layers of the series of a study; only the first is visible, so that the picture is not a sum of all.
+
+    Each carries the study and its volume in the metadata, so that a session can take them over without reading again.
+    """
     layers = []
-    for number, (series, volume, window) in enumerate(all_series):
+    for number, (series, volume, window) in enumerate(loaded):
         data, arguments, kind = image_layer(series, volume, window)
+        arguments["metadata"]["neuraxis"] |= {"study": study, "volume": volume}
         layers.append((data, {**arguments, "visible": number == 0}, kind))
     return layers

@@ -13,7 +13,7 @@ from neuraxis.app.history import CaseState, Drawing, History
 from neuraxis.app.jobs import Deliver, Job, JobRunner
 from neuraxis.app.linking import LinkState, PointLinks, frame_key, representative
 from neuraxis.domain.geometry import Vector3
-from neuraxis.domain.lesion import Lesion
+from neuraxis.domain.lesion import Lesion, LesionMask
 from neuraxis.domain.study import Confidence, Role, RoleAssignment, Series, Study
 from neuraxis.domain.tag import Tag
 from neuraxis.domain.transform import Registration, RegistrationSet
@@ -201,6 +201,14 @@ class StudySession:
 
         self.jobs.start(f"loading {series.title}", f"volume {series_id}", work, done, failed, urgent=urgent)
 
+    def adopt_volume(self, series_id: str, volume: Volume) -> None:
+        """Take voxels that somebody else has read."""
+        source, series = self._sources.get(series_id), self.find_series(series_id)
+        if source is not None and series is not None and source.volume is None:
+            source.volume = volume
+            self._windows.setdefault(series_id, default_window(series, volume))
+            self.volume_loaded.emit(series_id)
+
     # Windows
 
     def window(self, series_id: str) -> Window | None:
@@ -303,6 +311,27 @@ class StudySession:
             f"segmenting on {series.title}", "segment", work, done, self.post_error, urgent=True
         )
 
+    def edit_mask(self, tracking_uid: str, mask: LesionMask) -> None:
+        """Put another mask in place of a lesion's and measure it anew; one step that can be undone.
+
+        An empty mask deletes the lesion.
+        """
+        from neuraxis.lesions import measure
+
+        lesion = self.case.lesion(tracking_uid)
+        series = self.find_series(mask.series_id)
+        if lesion is None or series is None:
+            return
+        if mask.voxel_count == 0:
+            self.delete_lesion(tracking_uid)
+            return
+
+        def act() -> None:
+            measurement = measure(series.volume(), mask)
+            self.change("edit mask", self.case.with_lesion(replace(lesion, mask=mask, measurement=measurement)))
+
+        self.guard(act)
+
     def jump_to_lesion(self, tracking_uid: str) -> None:
         """The linked point goes to the middle of a lesion."""
         lesion = self.case.lesion(tracking_uid)
@@ -400,7 +429,7 @@ class StudySession:
             job.report(0.05, "loading both series")
             a, b = fixed.volume(), moving.volume()
             job.report(0.3, "matching")
-            return register(a, b, focus_lps_mm=focus)
+            return register(a, b, focus_lps_mm=focus, should_stop=lambda: job.is_cancelled)
 
         def done(registration: Registration) -> None:
             self.set_proposal(registration)

@@ -99,7 +99,7 @@ class WorkstationWindow(QMainWindow):
         return dock
 
     def _connect(self) -> None:
-        self._links = Connections()
+        self._links = Connections(self)
         link = self._links.connect
         link(self.browser.series_chosen, self._show_series)
         link(self.browser.report_requested, self.show_report)

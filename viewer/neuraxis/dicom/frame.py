@@ -16,6 +16,7 @@ _ACQ_NUMBER, _NUMBER = OWN_INDEX["AcquisitionNumber"], OWN_INDEX["InstanceNumber
 _POSITION, _TEMPORAL, _TRIGGER = (
     OWN_INDEX["ImagePositionPatient"], OWN_INDEX["TemporalPositionIdentifier"], OWN_INDEX["TriggerTime"]
 )
+_CENTER, _WIDTH = OWN_INDEX["WindowCenter"], OWN_INDEX["WindowWidth"]
 
 Vector = tuple[float, float, float]
 
@@ -101,6 +102,11 @@ class Frame:
     def acquisition_time(self) -> str:
         """AcquisitionTime as text."""
         return _text(self.own[_ACQ_TIME])
+
+    @property
+    def window_texts(self) -> tuple[str, str]:
+        """(WindowCenter, WindowWidth) as written."""
+        return _text(self.own[_CENTER]), _text(self.own[_WIDTH])
 
     @property
     def content_time(self) -> str:

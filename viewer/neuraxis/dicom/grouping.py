@@ -70,6 +70,7 @@ HARD_KEYS: tuple[tuple[str, Callable[[Common], Any]], ...] = (
     ("image type", lambda c: c.image_type),
     ("complex component", lambda c: c.get("ComplexImageComponent")),
     ("magnitude or phase", _ge_kind),
+    ("GE image flag", lambda c: c.value("GeCollapseFlag") if c.get("GeCreator") == "GEMS_PARM_01" else None),
     ("Philips image kind", lambda c: c.get("PhilipsImageKind")),
     ("echo time", _echo_key),
     ("echo number", lambda c: c.value("EchoNumbers")),
@@ -173,7 +174,7 @@ class _SeriesGrouping:
         copied = sum(1 for n in notes if " is a copy of " in n)
         if copied:
             notes = [n for n in notes if " is a copy of " not in n]
-            notes.append(f"{copied} file{'s are copies' if copied > 1 else ' is a copy'} of others: left out")
+            notes.append(f"{copied} file{'s are copies' if copied > 1 else ' is a copy'} of others and set aside")
         return kept, notes
 
     def _split_shape(self, frames: list[Frame], named: list[str]) -> list[Group]:
@@ -213,7 +214,7 @@ class _SeriesGrouping:
             return [*self._pictures(unplaced, unplaced_reason(unplaced[0]), warnings), *self._left(left, warnings)]
         for frame in unplaced:
             left.append(_Left([frame], f"{frame.name} {unplaced_reason(frame)}; left out"))
-        parts, remarks, more = _resolve_repeats(placed, self.copies)
+        parts, remarks, more = _resolve_repeats(placed)
         left.extend(more)
         warnings = [*warnings, *remarks]
         out: list[Group] = []
@@ -336,15 +337,13 @@ def _odd_reason(frame: Frame, main: Frame) -> str:
     return f"{frame.name} has another orientation than the series: left out"
 
 
-def _resolve_repeats(
-    frames: list[Frame], copies: Callable[[list[Frame]], tuple[list[Frame], list[str]]]
-) -> tuple[list[list[Frame]], list[str], list[_Left]]:
+def _resolve_repeats(frames: list[Frame]) -> tuple[list[list[Frame]], list[str], list[_Left]]:
     """(parts without repeated places, remarks, frames left out) of placed frames of one kind."""
     places = _places(frames)
     if len(places) == len(frames):
         return [frames], [], []
     if len(places) == 1 and len(frames) > 1:
-        return _one_place(frames, copies)
+        return _one_place(frames)
     for label, key in SOFT_KEYS:
         parts: dict[Any, list[Frame]] = defaultdict(list)
         for frame in frames:
@@ -368,17 +367,12 @@ def _natural(text: str) -> tuple[float, str]:
         return 0.0, text
 
 
-def _one_place(
-    frames: list[Frame], copies: Callable[[list[Frame]], tuple[list[Frame], list[str]]]
-) -> tuple[list[list[Frame]], list[str], list[_Left]]:
-    keep, remarks = copies(frames)
-    if len(keep) == 1:
-        return [keep], remarks, []
+def _one_place(frames: list[Frame]) -> tuple[list[list[Frame]], list[str], list[_Left]]:
     parts: dict[str, list[Frame]] = defaultdict(list)
-    for frame in keep:
+    for frame in frames:
         parts[frame.common.transfer_syntax].append(frame)
-    if len(parts) == len(keep):
-        return list(parts.values()), [f"{len(keep)} files show one slice in {len(parts)} transfer syntaxes: kept apart"], []
+    if len(parts) == len(frames):
+        return list(parts.values()), [f"{len(frames)} files show one slice in {len(parts)} transfer syntaxes: kept apart"], []
     return [], [], [_Left(frames, f"all {len(frames)} slices claim the same position")]
 
 

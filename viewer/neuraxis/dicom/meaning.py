@@ -101,7 +101,8 @@ def phase_factor(common: Common) -> float | None:
         return 1e-3
     rescale = common.rescale
     vendor = common.get("Manufacturer").upper()
-    if "SIEMENS" in vendor and rescale.present and (rescale.slope, rescale.intercept) == (2.0, -4096.0):
+    # 12-bit phase as Siemens writes it, and converters after it: one turn over 0..4095
+    if rescale.present and (rescale.slope, rescale.intercept) == (2.0, -4096.0):
         return math.pi / 4096
     if "PHILIPS" in vendor and rescale.present and abs(rescale.intercept + 3142) < 30:
         return 1e-3

@@ -38,9 +38,10 @@ class Features:
     derived: bool
     secondary: bool
     slices: int
+    signed: bool
 
 
-def features_of(common: Common, slices: int) -> Features:
+def features_of(common: Common, slices: int, *, signed: bool = False) -> Features:
     """Features of a series from one of its headers."""
     photometric = common.pixel_format.photometric if common.pixel_format else ""
     samples = common.pixel_format.samples if common.pixel_format else 1
@@ -66,7 +67,7 @@ def features_of(common: Common, slices: int) -> Features:
         is_phase(common) and common.get("Modality") == "MR", common.get("AngioFlag") == "Y",
         bool(common.image_type[:1]) and common.image_type[0] == "DERIVED",
         common.get("SOPClassUID").startswith("1.2.840.10008.5.1.4.1.1.7") or samples > 1 or photometric == "PALETTE COLOR",
-        slices,
+        slices, signed,
     )
 
 
@@ -108,9 +109,9 @@ def _words(reason: str, f: Features, t1: str) -> str:
     return reason.format(**fields, contrast=printable(f.contrast, 40), name=printable(f.name, 40), t1_reason=t1)
 
 
-def assign_role(common: Common, slices: int) -> RoleAssignment:
+def assign_role(common: Common, slices: int, *, signed: bool = False) -> RoleAssignment:
     """Role of a series by the first rule that holds; UNKNOWN with a reason where none does."""
-    f = features_of(common, slices)
+    f = features_of(common, slices, signed=signed)
     t1 = ""
     if f.modality == "MR":
         for entry in rule_table()["t1"]:

@@ -68,8 +68,6 @@ ATTRIBUTES: dict[str, tuple[int, str]] = {
     "PixelPaddingValue": (0x00280120, "N"),
     "PixelPaddingRangeLimit": (0x00280121, "N"),
     "BurnedInAnnotation": (0x00280301, "S"),
-    "WindowCenter": (0x00281050, "S"),
-    "WindowWidth": (0x00281051, "S"),
     "RescaleIntercept": (0x00281052, "S"),
     "RescaleSlope": (0x00281053, "S"),
     "RescaleType": (0x00281054, "S"),
@@ -95,6 +93,7 @@ ATTRIBUTES: dict[str, tuple[int, str]] = {
     "SiemensCsaImage": (0x00291010, "Q"),
     "GeCreator": (0x00430010, "S"),
     "GeImageKind": (0x0043102F, "N"),
+    "GeCollapseFlag": (0x00431030, "N"),
     "GeBValue": (0x00431039, "S"),
     "PhilipsCreator": (0x20050010, "S"),
     "PhilipsScaleSlope": (0x2005100E, "F"),
@@ -113,6 +112,8 @@ OWN_ATTRIBUTES: dict[str, int] = {
     "ImagePositionPatient": 0x00200032,
     "TemporalPositionIdentifier": 0x00200100,
     "TriggerTime": 0x00181060,
+    "WindowCenter": 0x00281050,
+    "WindowWidth": 0x00281051,
 }
 """Attributes that differ from slice to slice."""
 

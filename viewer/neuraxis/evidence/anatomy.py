@@ -14,15 +14,17 @@ from neuraxis.errors import NeuraxisError
 from neuraxis.evidence.sampling import sample
 
 if TYPE_CHECKING:
-    from neuraxis.evidence.context import EvidenceContext, Patch
+    from neuraxis.evidence.context import EvidenceContext
 
 GRID_MM = 1.0
 HALF_HEIGHT_MM = 35.0
 BONE_HU = 250.0
 """On the 1 mm grid; thin bone is averaged with its surroundings there, hence below the 300 HU of the bone mask."""
 
-CSF, GREY, WHITE, MUSCLE = 1, 2, 3, 4
-NAMES = {CSF: "CSF", GREY: "grey matter", WHITE: "white matter", MUSCLE: "muscle"}
+CSF, GREY, WHITE, MUSCLE, BRAIN = 1, 2, 3, 4, 5
+NAMES = {CSF: "CSF", GREY: "grey matter", WHITE: "white matter", MUSCLE: "muscle", BRAIN: "brain"}
+PURE = 0.12
+"""Largest distance from a tissue's centre, signals scaled to 1 between their 5th and 95th percentile, of pure voxels."""
 
 BoolArray = NDArray[np.bool_]
 
@@ -36,7 +38,8 @@ class Anatomy:
     geometry : isotropic axis-aligned grid, the whole head across, `HALF_HEIGHT_MM` above and below the lesion
     inside : (z, y, x) True in the cranial cavity and spinal canal
     bone : (z, y, x) True in bone; all False without CT
-    labels : (z, y, x) uint8, CSF, GREY, WHITE, MUSCLE or 0
+    labels : (z, y, x) uint8, CSF, GREY, WHITE, MUSCLE, BRAIN (CT alone: not told apart) or 0
+    pure : labels only where the voxel is far from an edge and near the tissue's centre
     found_by : how, in words
     """
 
@@ -44,12 +47,13 @@ class Anatomy:
     inside: BoolArray
     bone: BoolArray
     labels: NDArray[np.uint8]
+    pure: NDArray[np.uint8]
     found_by: str
 
     @property
     def brain(self) -> BoolArray:
         """Grey and white matter, with what lies between them."""
-        return (self.labels == GREY) | (self.labels == WHITE)
+        return (self.labels == GREY) | (self.labels == WHITE) | (self.labels == BRAIN)
 
     def at(self, points_lps_mm: ArrayLike) -> NDArray[np.uint8]:
         """Label at points (..., 3) of the lesion's frame."""
@@ -58,7 +62,8 @@ class Anatomy:
 
     def flag_at(self, flags: BoolArray, points_lps_mm: ArrayLike) -> BoolArray:
         """One of the masks at points (..., 3), nearest voxel."""
-        return sample(flags.astype(np.float32), self.geometry, points_lps_mm, order=0, outside=0.0) > 0.5
+        held: BoolArray = sample(flags.astype(np.float32), self.geometry, points_lps_mm, order=0, outside=0.0) > 0.5
+        return held
 
 
 def anatomy_of(context: EvidenceContext) -> tuple[Anatomy | None, str]:
@@ -92,12 +97,14 @@ def _anatomy(context: EvidenceContext) -> tuple[Anatomy | None, str]:
         how = f"largest connected part of the head on {guide.title} (no CT)"
     if inside.sum() < 2000:
         return None, f"no cranial cavity was found around the lesion on {guide.title}"
-    labels = classify(
-        inside & ~lesion, values[t1.id] if t1 else None, values[t2.id] if t2 else None
-    ) if (t1 or t2) else np.zeros(grid.shape_zyx, np.uint8)
+    if t1 or t2:
+        labels, pure = classify(inside & ~lesion, values[t1.id] if t1 else None, values[t2.id] if t2 else None)
+    else:
+        labels, pure = brain_on_ct(inside & ~lesion, values[guide.id])
     if ct is not None:
-        labels[_muscle(muscle, inside, bone)] = MUSCLE
-    return Anatomy(grid, inside, bone, labels, how), ""
+        where = _muscle(muscle, inside, bone)
+        labels[where] = pure[where] = MUSCLE
+    return Anatomy(grid, inside, bone, labels, pure, how), ""
 
 
 def _non_contrast(series: tuple[Series, ...]) -> tuple[Series, ...]:
@@ -166,7 +173,8 @@ def cranial_cavity(bone: BoolArray, hu: FloatArray) -> BoolArray:
         closed = edt.edt(filled, black_border=True) > 7
         enclosed[z] = closed & ~bone[z] & soft[z]
     core = ndimage.binary_erosion(enclosed, iterations=2)
-    return _largest(core, grow=2) & enclosed
+    cavity: BoolArray = _largest(core, grow=2) & enclosed
+    return cavity
 
 
 def brain_by_opening(signal: FloatArray) -> BoolArray:
@@ -200,7 +208,20 @@ def _muscle(soft: BoolArray, inside: BoolArray, bone: BoolArray) -> BoolArray:
     return thick
 
 
-def classify(inside: BoolArray, t1: FloatArray | None, t2: FloatArray | None) -> NDArray[np.uint8]:
+def brain_on_ct(inside: BoolArray, hu: FloatArray) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Brain as a whole on CT alone: 18 to 50 HU inside the skull after smoothing. Labels, and those far from an edge."""
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(np.nan_to_num(hu), 1.5)
+    brain = inside & (smooth > 18) & (smooth < 50)
+    return np.where(brain, BRAIN, 0).astype(np.uint8), np.where(
+        ndimage.binary_erosion(brain, iterations=2), BRAIN, 0
+    ).astype(np.uint8)
+
+
+def classify(
+    inside: BoolArray, t1: FloatArray | None, t2: FloatArray | None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """CSF, grey and white matter by three clusters of the signals inside the skull.
 
     Parameters
@@ -208,43 +229,73 @@ def classify(inside: BoolArray, t1: FloatArray | None, t2: FloatArray | None) ->
     inside : (z, y, x) where to look
     t1, t2 : signals there; at least one
 
+    Returns
+    -------
+    labels, and the labels of pure voxels only (flat neighbourhood, near the centre of their cluster)
+
     Notes
     -----
     Lloyd's iteration from percentiles (CSF darkest on T1 and brightest on T2, white matter the other way round), on
-    signals scaled by their 5th to 95th percentile. Voxels far from every cluster (vessels, calcium, enhancement) get
-    no label.
+    signals scaled by their 5th to 95th percentile; then each centre moves to the mode of flat voxels, because cortex
+    and folia are mostly partial volume with CSF. Voxels far from every cluster (vessels, calcium) get no label.
     """
     features = [f for f in (t1, t2) if f is not None]
     signs = [1.0 if f is t1 else -1.0 for f in features]
     usable = inside & np.all([np.isfinite(f) for f in features], axis=0)
-    labels = np.zeros(inside.shape, dtype=np.uint8)
+    labels, pure = np.zeros(inside.shape, dtype=np.uint8), np.zeros(inside.shape, dtype=np.uint8)
     if usable.sum() < 500:
-        return labels
+        return labels, pure
     data = np.stack([s * f[usable] for f, s in zip(features, signs, strict=True)], axis=1)
     low, high = np.percentile(data, [5, 95], axis=0)
-    data = (data - low) / np.maximum(high - low, 1e-6)
-    centres, spread = _clusters(data)
-    distance = np.linalg.norm((data[:, None, :] - centres[None]) / spread[None], axis=2)
+    scale = np.maximum(high - low, 1e-6)
+    data = (data - low) / scale
+    slope = _slope(features, scale)[usable]
+    centres = _modes(data[slope < np.percentile(slope, 35)], _clusters(data))
+    distance = np.linalg.norm(data[:, None, :] - centres[None], axis=2)
     nearest = distance.argmin(axis=1)
     code = np.array([CSF, GREY, WHITE], dtype=np.uint8)[nearest]
-    code[distance.min(axis=1) > 3.5] = 0
-    labels[usable] = code
-    return labels
+    labels[usable] = np.where(distance.min(axis=1) > 0.6, 0, code)
+    flat = np.zeros(len(code), dtype=bool)
+    for k in range(3):
+        near = (nearest == k) & (distance[:, k] < PURE)
+        if near.any():
+            flat |= near & (slope <= np.percentile(slope[near], 50))
+    pure[usable] = np.where(flat, code, 0)
+    return labels, pure
 
 
-def _clusters(data: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _slope(features: list[FloatArray], scale: FloatArray) -> FloatArray:
+    from scipy import ndimage
+
+    parts = [
+        ndimage.gaussian_gradient_magnitude(np.nan_to_num(f / s), 0.7) for f, s in zip(features, scale, strict=True)
+    ]
+    result: FloatArray = np.sqrt(np.sum(np.square(parts), axis=0))
+    return result
+
+
+def _clusters(data: FloatArray) -> FloatArray:
     sub = data[:: max(1, len(data) // 40000)]
-    centres = np.percentile(sub, [4, 45, 85], axis=0)
+    centres: FloatArray = np.percentile(sub, [4, 45, 85], axis=0)
     for _ in range(15):
         nearest = np.linalg.norm(sub[:, None, :] - centres[None], axis=2).argmin(axis=1)
         centres = np.stack([
             np.median(sub[nearest == k], axis=0) if (nearest == k).sum() > 20 else centres[k] for k in range(3)
         ])
-    spread = np.stack([
-        1.4826 * np.median(np.abs(sub[nearest == k] - centres[k]), axis=0) if (nearest == k).sum() > 20
-        else np.full(sub.shape[1], 0.1) for k in range(3)
-    ])
-    return centres, np.clip(spread, 0.03, 0.25)
+    return centres
+
+
+def _modes(flat: FloatArray, centres: FloatArray) -> FloatArray:
+    moved = centres.copy()
+    for k in range(len(centres)):
+        nearest = np.linalg.norm(flat[:, None, :] - centres[None], axis=2).argmin(axis=1) == k
+        own = flat[nearest]
+        for radius in (0.3, 0.2, 0.15, PURE, PURE):
+            near = own[np.linalg.norm(own - moved[k], axis=1) < radius]
+            if len(near) < 30:
+                break
+            moved[k] = near.mean(axis=0)
+    return moved
 
 
 @dataclass(frozen=True)
@@ -278,41 +329,32 @@ def _references(context: EvidenceContext, series: Series) -> dict[str, Reference
     found: dict[str, ReferenceTissue] = {}
     for name, point in context.answers.reference_lps_mm:
         patch = context.patch(series, 60.0)
-        found[name] = _measured(name, patch, np.linalg.norm(patch.points_lps_mm - np.asarray(point), axis=-1) < 3.0)
+        near = (np.linalg.norm(patch.points_lps_mm - np.asarray(point), axis=-1) < 3.0) & np.isfinite(patch.values)
+        if near.any():
+            found[name] = _measured(name, patch.values[near], patch.points_lps_mm[near])
     anatomy, _ = anatomy_of(context)
-    if anatomy is None:
+    way = context.way_to(series)
+    if anatomy is None or way is None:
         return found
-    patch = context.patch(series, 60.0)
-    labels = anatomy.at(patch.points_lps_mm)
-    height = np.abs(patch.points_lps_mm[..., 2] - context.field.centre_lps_mm[2])
+    volume = context.volume(series)
+    reaches = (max(2 * volume.geometry.slice_distance_mm, 4.0), 12.0, 25.0, HALF_HEIGHT_MM + 10)
     for code, name in NAMES.items():
-        if name in found:
+        points = anatomy.geometry.lps_from_index(np.argwhere(anatomy.pure == code))
+        if name in found or not len(points):
             continue
-        pure = anatomy.flag_at(_pure(anatomy.labels == code, code), patch.points_lps_mm)
-        for reach in (max(2 * patch.slice_mm, 4.0), 12.0, 25.0, HALF_HEIGHT_MM):
-            chosen = pure & (labels == code) & (patch.distance_mm > 6) & np.isfinite(patch.values) & (height <= reach)
+        points = points[context.field.at(points) > 6.0]
+        values = sample(volume.array, volume.geometry, way.apply(points), order=0)
+        height = np.abs(points[:, 2] - context.field.centre_lps_mm[2])
+        for reach in reaches:
+            chosen = (height <= reach) & np.isfinite(values)
             if chosen.sum() >= 60:
-                found[name] = _measured(name, patch, chosen)
+                found[name] = _measured(name, values[chosen], points[chosen])
                 break
     return found
 
 
-def _pure(mask: BoolArray, code: int) -> BoolArray:
-    from scipy import ndimage
-
-    # Cortex is 2 to 4 mm thick: an erosion of the full neighbourhood would leave no grey matter.
-    structure = ndimage.generate_binary_structure(3, 1)
-    if code == GREY:
-        neighbours = ndimage.convolve(mask.astype(np.uint8), structure.astype(np.uint8), mode="constant")
-        return mask & (neighbours >= 6)
-    eroded: BoolArray = ndimage.binary_erosion(mask, structure)
-    return eroded
-
-
-def _measured(name: str, patch: Patch, chosen: BoolArray) -> ReferenceTissue:
-    values = patch.values[chosen]
-    points = patch.points_lps_mm[chosen]
+def _measured(name: str, values: FloatArray, points: FloatArray) -> ReferenceTissue:
     median = float(np.median(values))
     spread = 1.4826 * float(np.median(np.abs(values - median)))
     x, y, z = points[np.linalg.norm(points - np.median(points, axis=0), axis=1).argmin()]
-    return ReferenceTissue(name, median, spread, int(chosen.sum()), (float(x), float(y), float(z)))
+    return ReferenceTissue(name, median, spread, len(values), (float(x), float(y), float(z)))

@@ -64,7 +64,7 @@ class Void:
 
 
 def measure_void(patch: Patch, centre_lps_mm: FloatArray, distance_at: object, reach_mm: float) -> Void | None:
-    """Void around a point, measured along rays in the image plane through its minimum.
+    """Void around a point, measured along rays in the image plane through its centre.
 
     Parameters
     ----------
@@ -77,11 +77,8 @@ def measure_void(patch: Patch, centre_lps_mm: FloatArray, distance_at: object, r
     inside = (patch.distance_mm <= max(0.5, patch.registration.residual_mm)) & np.isfinite(patch.values)
     if not inside.any():
         return None
-    lowest = np.unravel_index(np.where(inside, patch.values, np.inf).argmin(), inside.shape)
     minimum = float(np.percentile(patch.values[inside], 5))
-    # Only the slice is taken from the minimum: across the slice the centre stays where the lesion is.
-    normal = np.asarray(patch.geometry.slice_normal_lps)
-    start = centre_lps_mm + float((patch.geometry.lps_from_index(lowest) - centre_lps_mm) @ normal) * normal
+    start = centre_lps_mm
     angles = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
     column, row, _ = (np.asarray(v) for v in patch.geometry.direction_lps)
     directions = np.cos(angles)[:, None] * column + np.sin(angles)[:, None] * row

@@ -93,7 +93,7 @@ def judge(asymmetry: BoneAsymmetry, continuous: bool) -> dict[str, Answer]:
 
 
 def _unchanged(text: str) -> dict[str, Answer]:
-    answers: dict[str, Answer] = {name: (Verdict.CONTRADICTS, text) for name in ("present", "erosion", "hyperostosis")}
+    answers: dict[str, Answer] = dict.fromkeys(("present", "erosion", "hyperostosis"), (Verdict.CONTRADICTS, text))
     answers["none"] = (Verdict.SUPPORTS, text)
     for name in ("remodelling", "fracture"):
         answers[name] = (Verdict.NEUTRAL, f"{text}; a change of shape without change of volume is not seen")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -160,35 +160,40 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
         return (not_assessable("calcification", DESCRIPTION.key, PRESENCE_RULE, why, "HU"),)
     patch = context.patch(series, 15.0)
     answers = judge(numbers, patch.slice_mm)
-    common = {"series_uid": series.series_uid, "where_lps_mm": numbers.peak_lps_mm, "frame_of_reference_uid": context.frame}
     inputs = (
         f"kernel {series.acquisition.convolution_kernel or 'not stated'}", f"{series.acquisition.kvp or '?'} kV",
         f"slice {patch.slice_mm:.2g} mm", f"noise {numbers.noise:.0f} HU",
         f"residual {patch.registration.residual_mm:.2f} mm",
     )
-    verdict, reason = answers["present"]
-    dense, dense_reason = answers["dense"]
-    evidence = [
-        Evidence("hu_max", numbers.maximum, "HU", rule=PRESENCE_RULE, verdict=verdict, reason=reason,
-                 uncertainty=2 * numbers.noise, inputs=inputs, **common),
-        Evidence("hu_mean", numbers.mean, "HU", rule=PATTERN_RULE, verdict=dense, reason=dense_reason, **common),
-        Evidence("hu_p90", numbers.p90, "HU", rule="shown with mean and maximum; no threshold", verdict=Verdict.NEUTRAL,
-                 reason=f"90th percentile {numbers.p90:.0f} HU", **common),
-        Evidence("f130", numbers.f130, "1", rule=PATTERN_RULE, verdict=dense, reason=dense_reason, **common),
+    base = Evidence(
+        "hu_max", numbers.maximum, "HU", series.series_uid, PRESENCE_RULE, *answers["present"], 2 * numbers.noise,
+        numbers.peak_lps_mm, context.frame, inputs,
+    )
+    return (tag_from("calcification", answers, _evidence(base, numbers, answers)),)
+
+
+def _evidence(base: Evidence, numbers: CalciumNumbers, answers: dict[str, Answer]) -> list[Evidence]:
+    def also(metric: str, value: float, unit: str, rule: str, answer: Answer, *inputs: str) -> Evidence:
+        return replace(
+            base, metric=metric, value=value, unit=unit, rule=rule, verdict=answer[0], reason=answer[1],
+            uncertainty=None, inputs=inputs or base.inputs,
+        )
+
+    found = [
+        base,
+        also("hu_mean", numbers.mean, "HU", PATTERN_RULE, answers["dense"]),
+        also("hu_p90", numbers.p90, "HU", "shown with mean and maximum; no threshold",
+             (Verdict.NEUTRAL, f"90th percentile {numbers.p90:.0f} HU")),
+        also("f130", numbers.f130, "1", PATTERN_RULE, answers["dense"]),
     ]
     if numbers.component_lengths_mm:
-        longest = numbers.component_lengths_mm[0]
-        evidence.append(Evidence(
-            "calcified_components", float(len(numbers.component_lengths_mm)), "1",
-            rule=DESCRIPTION.rules[2], verdict=answers["punctate"][0], reason=answers["punctate"][1],
-            inputs=(f"longest {longest:.1f} mm",), **common,
+        found.append(also(
+            "calcified_components", float(len(numbers.component_lengths_mm)), "1", DESCRIPTION.rules[2],
+            answers["punctate"], f"longest {numbers.component_lengths_mm[0]:.1f} mm",
         ))
     if numbers.shell_over_core is not None:
-        evidence.append(Evidence(
-            "shell_over_core", numbers.shell_over_core, "1", rule=DESCRIPTION.rules[3], verdict=answers["rim"][0],
-            reason=answers["rim"][1], **common,
-        ))
-    return (tag_from("calcification", answers, evidence),)
+        found.append(also("shell_over_core", numbers.shell_over_core, "1", DESCRIPTION.rules[3], answers["rim"]))
+    return found
 
 
 def judge(numbers: CalciumNumbers, slice_mm: float) -> dict[str, Answer]:

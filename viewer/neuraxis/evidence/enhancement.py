@@ -112,7 +112,7 @@ def local_shift(
     Least squares of `moving - a * fixed - b = -gradient . shift` over the voxels of `use` (one Gauss-Newton step,
     valid for shifts below a voxel), with voxels of large difference left out.
     """
-    gradient = np.stack(np.gradient(moving, *spacing_zyx_mm), axis=-1)
+    gradient = np.stack(list(np.gradient(moving, *spacing_zyx_mm)), axis=-1)
     use = use & np.isfinite(gradient).all(axis=-1) & np.isfinite(fixed) & np.isfinite(moving)
     for _ in range(3):
         if use.sum() < 50:

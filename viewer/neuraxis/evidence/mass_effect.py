@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from neuraxis.evidence.context import EvidenceContext, Patch
 
 SURROUNDED = 0.75
+RAY_STEP_MM, REACH_MM, EDGE_MM = 0.25, 8.0, 2.0
+FEWEST_CONTACTS = 0.03
 MILD_MM, MODERATE_MM = 3.0, 6.0
 RULE = (
-    "none: CSF between lesion and brain (gap above one voxel and the residual); present: contact, and the lesion reaches "
+    "none: CSF between lesion and brain in every direction; present: contact, and the lesion reaches "
     "into mirrored brain by more than its error; mild: by at most 3 mm, midline kept [prop]"
 )
 
@@ -32,8 +34,8 @@ DESCRIPTION = MetricDescription(
     key="indentation_depth",
     title="Mass effect: contact and indentation",
     concepts=("mass_effect",),
-    formula="gap = distance from the lesion's surface to the nearest brain voxel (T2 below half way between grey matter "
-    "and CSF); contact = share of the lesion's surface within one voxel of brain; indentation = deepest place of the "
+    formula="gap = distance from the lesion's surface to brain behind CSF (T2 above half way between grey matter and "
+    "CSF), smallest of 300 directions; contact = share of directions in which brain follows without CSF; indentation = deepest place of the "
     "lesion inside the mirror image of the other side's brain; half-widths of the brain from the midline on both sides "
     "at the lesion's height; residual CSF within 5 mm, ratio of the two sides",
     unit="mm",
@@ -96,8 +98,10 @@ def judge(numbers: MassNumbers) -> dict[str, Answer]:
     if numbers.gap_mm is None:
         return unclear("mass_effect", "no brain was found within 15 mm of the lesion")
     text = f"gap to brain {numbers.gap_mm:.1f} ± {error:.1f} mm, contact {100 * numbers.contact:.0f} % of the surface"
-    if numbers.gap_mm > error:
+    if numbers.gap_mm > 0.5 * error:
         return absent("mass_effect", f"{text}: CSF between lesion and brain")
+    if numbers.contact < FEWEST_CONTACTS:
+        return unclear("mass_effect", f"{text}: too little of it to call contact")
     if numbers.contact > SURROUNDED:
         return unclear("mass_effect", f"{text}: surrounded by brain, no surface to be indented")
     if numbers.indentation_mm is None:
@@ -106,9 +110,7 @@ def judge(numbers: MassNumbers) -> dict[str, Answer]:
     text = f"{text}; reaches {depth:.1f} ± {depth_error:.1f} mm into mirrored brain"
     if depth <= depth_error:
         return unclear("mass_effect", f"{text}: contact without measurable deformity")
-    answers: dict[str, Answer] = {
-        name: (Verdict.NEUTRAL, f"{text}; the degree is told by the reader") for name in ("moderate", "severe")
-    }
+    answers: dict[str, Answer] = dict.fromkeys(("moderate", "severe"), (Verdict.NEUTRAL, f"{text}; the degree is told by the reader"))
     answers["none"] = (Verdict.CONTRADICTS, text)
     answers["present"] = (Verdict.SUPPORTS, text)
     if depth + depth_error <= MILD_MM + 0.5 and numbers.contact < SURROUNDED:
@@ -129,10 +131,7 @@ def _measure(
     brain = _brain(patch.values, anatomy.flag_at(anatomy.inside, patch.points_lps_mm), half, grey)
     brain &= patch.distance_mm > 0
     voxel = max(patch.pixel_mm, 0.5 * patch.slice_mm)
-    gap = None
-    if brain.sum() > 50:
-        gap = max(0.0, float(np.percentile(patch.distance_mm[brain], 0.2)) - 0.5 * patch.pixel_mm)
-    contact = _contact(context, patch, brain, voxel)
+    gap, contact = _gap_and_contact(context, patch, half, 0.5 * grey)
     plane, _ = midline_of(context)
     indentation, error, csf_ratio = None, 0.0, None
     away = abs(float(plane.distance_mm(context.field.centre_lps_mm))) if plane else 0.0
@@ -166,19 +165,56 @@ def _brain(values: FloatArray, inside: NDArray[np.bool_], half: float, grey: flo
     return kept
 
 
-def _contact(context: EvidenceContext, patch: Patch, brain: NDArray[np.bool_], voxel: float) -> float:
-    """Share of directions from the lesion's centre in which brain follows within a voxel of the surface."""
-    n = 200
+def _gap_and_contact(context: EvidenceContext, patch: Patch, half: float, lowest: float) -> tuple[float | None, float]:
+    """Gap and contact along 300 directions from the lesion's centre."""
+    n = 300
     k = np.arange(n) + 0.5
     phi, theta = np.arccos(1 - 2 * k / n), np.pi * (1 + 5**0.5) * k
     directions = np.stack([np.cos(theta) * np.sin(phi), np.sin(theta) * np.sin(phi), np.cos(phi)], axis=1)
     centre = np.asarray(context.field.centre_lps_mm)
-    radii = np.arange(0.0, context.diameter_mm * 1.5 + 6, 0.25)
+    radii = np.arange(0.0, context.diameter_mm + 10.0, RAY_STEP_MM)
     points = centre + radii[None, :, None] * directions[:, None, :]
-    distance = context.field.at(points)
-    probe = (distance > 0) & (distance <= voxel + 0.75)
-    hit = sample(brain.astype(np.float32), patch.geometry, patch.registration.apply(points), outside=0.0) > 0.5
-    return float((probe & hit).any(axis=1).mean())
+    values = sample(patch.values, patch.geometry, patch.registration.apply(points))
+    return gap_and_contact(values, context.field.at(points), half, lowest)
+
+
+def gap_and_contact(
+    values: FloatArray, distance_mm: FloatArray, half: float, lowest: float
+) -> tuple[float | None, float]:
+    """Smallest CSF gap between lesion and brain, and the share of directions in which brain follows without CSF.
+
+    Parameters
+    ----------
+    values : (rays, samples) T2 signal outwards, `RAY_STEP_MM` apart
+    distance_mm : (rays, samples) signed distance to the lesion's surface
+    half : signal half way between brain and CSF
+    lowest : signal below which it is neither (bone, vessel, calcium)
+
+    Returns
+    -------
+    gap in mm (0 with contact; None where no ray meets brain within 8 mm), share of rays with contact
+    """
+    gaps, contacts = [], 0
+    run = int(round(1.0 / RAY_STEP_MM))
+    for line, distance in zip(values, distance_mm, strict=True):
+        outside = np.flatnonzero((distance > 0) & (distance <= REACH_MM))
+        if len(outside) < run:
+            continue
+        signal, away = line[outside], distance[outside]
+        brain = (signal < half) & (signal > lowest)
+        sustained = np.convolve(brain, np.ones(run), mode="valid") == run
+        if not sustained.any():
+            continue
+        first = int(sustained.argmax())
+        before = signal[:first]
+        if (before >= half).any():
+            gaps.append(float(away[first]))
+        # What lies between must be the blurred edge of the lesion, not a vessel or bone of its own.
+        elif away[first] <= EDGE_MM:
+            contacts += 1
+    if contacts:
+        return 0.0, contacts / len(values)
+    return (min(gaps) if gaps else None), 0.0
 
 
 def indentation_depth(

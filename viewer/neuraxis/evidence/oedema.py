@@ -112,7 +112,7 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     numbers = _measure(context, series, anatomy, (grey, white, csf))
     lesion_mm3 = context.lesion.mask.voxel_count * context.lesion.mask.geometry.voxel_volume_mm3
     patch = context.patch(series, REACH_MM + 5)
-    answers = judge(numbers, patch.slice_mm)
+    answers = judge(numbers)
     verdict, reason = answers["present"]
     mirrored = "no mirrored side" if numbers.mirrored_mm3 is None else f"mirrored side {numbers.mirrored_mm3:.0f} mm3"
     evidence = Evidence(
@@ -183,7 +183,7 @@ def _mirrored(
     return volume
 
 
-def judge(numbers: OedemaNumbers, slice_mm: float) -> dict[str, Answer]:
+def judge(numbers: OedemaNumbers) -> dict[str, Answer]:
     """Verdict for each value of the concept."""
     limit = max(SMALLEST_VOXELS * numbers.voxel_mm3, SMALLEST_MM3)
     other = "" if numbers.mirrored_mm3 is None else f", mirrored side {numbers.mirrored_mm3:.0f} mm3"

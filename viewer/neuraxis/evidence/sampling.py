@@ -31,24 +31,22 @@ def sample(
     from scipy import ndimage
 
     points = np.asarray(points_lps_mm, dtype=np.float64)
-    index = geometry.index_from_lps(points).reshape(-1, 3)
-    start, stop = _box_around(index, array.shape)
-    source = np.asarray(array[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))], dtype=np.float32)
-    values = np.full(index.shape[0], outside, dtype=np.float64)
-    inside = ((index >= -0.5) & (index <= np.asarray(array.shape) - 0.5)).all(axis=1)
-    if source.size and inside.any():
-        local = (index[inside] - np.asarray(start)).T
-        values[inside] = ndimage.map_coordinates(source, local, order=order, mode="nearest")
+    m = geometry.affine_xyz_from_lps
+    # Rows of indices (z, y, x): contiguous, as map_coordinates wants them.
+    index = (m[2::-1, :3] @ points.reshape(-1, 3).T) + m[2::-1, 3:]
+    shape = np.asarray(array.shape)[:, None]
+    inside = ((index >= -0.5) & (index <= shape - 0.5)).all(axis=0)
+    values = np.full(index.shape[1], outside, dtype=np.float64)
+    if not inside.any():
+        return values.reshape(points.shape[:-1])
+    if not inside.all():
+        index = index[:, inside]
+    low = np.clip(np.floor(index.min(axis=1)).astype(int) - 1, 0, None)
+    high = np.clip(np.ceil(index.max(axis=1)).astype(int) + 2, 0, shape[:, 0])
+    source = np.asarray(array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], dtype=np.float32)
+    index -= low[:, None]
+    values[inside] = ndimage.map_coordinates(source, index, order=order, mode="nearest")
     return values.reshape(points.shape[:-1])
-
-
-def _box_around(index: FloatArray, shape: tuple[int, ...]) -> tuple[list[int], list[int]]:
-    finite = index[np.isfinite(index).all(axis=1)]
-    if not len(finite):
-        return [0, 0, 0], [0, 0, 0]
-    start = np.clip(np.floor(finite.min(axis=0)).astype(int) - 1, 0, np.asarray(shape))
-    stop = np.clip(np.ceil(finite.max(axis=0)).astype(int) + 2, 0, np.asarray(shape))
-    return [int(v) for v in start], [int(v) for v in stop]
 
 
 def box_of_points(geometry: VolumeGeometry, points_lps_mm: ArrayLike, pad: int = 1) -> tuple[Shape3, Shape3]:

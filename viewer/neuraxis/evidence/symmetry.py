@@ -71,8 +71,8 @@ def estimate_midline(
     Search over offset, yaw and roll: a lattice at 8 mm, then a simplex at 4 mm. The plane is estimated again with the
     anterior, posterior, upper and lower half alone; the largest move at `about_lps_mm` is the uncertainty.
     """
-    start = _coarse(_Head.of(array, geometry, COARSE_MM))
     fine = _Head.of(array, geometry, FINE_MM)
+    start = _coarse(_Head.of(fine.array, fine.geometry, COARSE_MM, MAX_POINTS // 4))
     best = _simplex(fine, start)
     plane = fine.plane(best)
     about = np.asarray(geometry.lps_from_index((np.asarray(geometry.shape_zyx) - 1) / 2))
@@ -96,12 +96,18 @@ class _Head:
     centre: FloatArray
 
     @classmethod
-    def of(cls, array: NDArray[Any], geometry: VolumeGeometry, step_mm: float) -> _Head:
+    def of(
+        cls, array: NDArray[Any], geometry: VolumeGeometry, step_mm: float, most_points: int = MAX_POINTS
+    ) -> _Head:
         from scipy import ndimage
 
         stride = [max(1, round(step_mm / s)) for s in reversed(geometry.spacing_xyz_mm)]
         finite = np.nan_to_num(np.asarray(array, dtype=np.float32), nan=float(np.nanmin(array)))
-        smooth = ndimage.uniform_filter(finite, size=stride)[:: stride[0], :: stride[1], :: stride[2]]
+        smooth = finite
+        for axis, size in enumerate(stride):
+            picked = [slice(None)] * 3
+            picked[axis] = slice(None, None, size)
+            smooth = ndimage.uniform_filter1d(smooth, size, axis=axis)[tuple(picked)]
         grid = VolumeGeometry(
             (smooth.shape[0], smooth.shape[1], smooth.shape[2]), geometry.origin_lps_mm,
             _scaled(geometry.step_x_mm, stride[2]), _scaled(geometry.step_y_mm, stride[1]),
@@ -113,8 +119,8 @@ class _Head:
         head = ndimage.binary_dilation(smooth > floor, iterations=1)
         centre: FloatArray = points[smooth > floor].mean(axis=0) if (smooth > floor).any() else points.mean(axis=(0, 1, 2))
         scaled = np.clip((smooth - low) / max(high - low, 1e-6), 0, 1).astype(np.float64)
-        chosen = points[head][:: max(1, int(head.sum()) // MAX_POINTS)]
-        values = scaled[head][:: max(1, int(head.sum()) // MAX_POINTS)]
+        chosen = points[head][:: max(1, int(head.sum()) // most_points)]
+        values = scaled[head][:: max(1, int(head.sum()) // most_points)]
         return cls(scaled, grid, chosen, values, centre)
 
     def plane(self, parameters: FloatArray) -> MidlinePlane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 
@@ -68,20 +69,15 @@ def suggested(tag: Tag) -> Tag:
     """The tag with value and verdict taken from its per-value verdicts."""
     supported = [name for name, verdict, _ in tag.values if verdict is Verdict.SUPPORTS]
     specific = [name for name in supported if name not in _GENERIC]
-    value = (specific or supported or [None])[0]
-    if value is not None:
-        verdict = Verdict.SUPPORTS
-    elif any(v is Verdict.NEUTRAL for _, v, _ in tag.values):
-        verdict = Verdict.NEUTRAL
-    else:
-        verdict = Verdict.NOT_ASSESSABLE
-    return Tag(tag.concept, value, verdict, tag.evidence, tag.values, tag.laterality, tag.asserted_by, tag.comment)
+    chosen = specific or supported
+    undecided = Verdict.NEUTRAL if any(v is Verdict.NEUTRAL for _, v, _ in tag.values) else Verdict.NOT_ASSESSABLE
+    return replace(tag, value=chosen[0] if chosen else None, verdict=Verdict.SUPPORTS if chosen else undecided)
 
 
 def not_assessable(concept: str, metric: str, rule: str, reason: str, unit: str = "", series_uid: str = "") -> Tag:
     """Tag of a concept about which nothing can be said, with the reason on every value."""
     evidence = Evidence(metric, None, unit, series_uid, rule, Verdict.NOT_ASSESSABLE, reason)
-    answers = {name: (Verdict.NOT_ASSESSABLE, reason) for name in values_of(concept)}
+    answers = dict.fromkeys(values_of(concept), (Verdict.NOT_ASSESSABLE, reason))
     return tag_from(concept, answers, [evidence], (Verdict.NOT_ASSESSABLE, reason))
 
 
@@ -94,7 +90,9 @@ def absent(concept: str, reason: str) -> dict[str, Answer]:
 
 def present(concept: str, reason: str, undecided: str) -> dict[str, Answer]:
     """The finding is there: 'present' supported, 'none' contradicted, every kind or degree neutral for `undecided`."""
-    answers: dict[str, Answer] = {name: (Verdict.NEUTRAL, f"{reason}; {undecided}") for name in values_of(concept)}
+    answers: dict[str, Answer] = dict.fromkeys(
+        values_of(concept), (Verdict.NEUTRAL, f"{reason}; {undecided}")
+    )
     answers["none"] = (Verdict.CONTRADICTS, reason)
     answers["present"] = (Verdict.SUPPORTS, reason)
     return answers
@@ -102,7 +100,7 @@ def present(concept: str, reason: str, undecided: str) -> dict[str, Answer]:
 
 def unclear(concept: str, reason: str) -> dict[str, Answer]:
     """Measured, but between the thresholds: no value is decided."""
-    return {name: (Verdict.NOT_ASSESSABLE, reason) for name in values_of(concept)}
+    return dict.fromkeys(values_of(concept), (Verdict.NOT_ASSESSABLE, reason))
 
 
 def merged(tags: Iterable[Tag]) -> tuple[Tag, ...]:

@@ -143,10 +143,10 @@ def _add_text(shapes: Any, item: Text) -> None:
 
 def _glow(properties: Any, color: str, radius: int) -> None:
     """A narrow glow keeps letters readable on any ground; the place after the fill is that of the schema."""
-    from lxml import etree
+    from pptx.oxml import parse_xml
 
     space = "http://schemas.openxmlformats.org/drawingml/2006/main"
-    effects = etree.fromstring(
+    effects = parse_xml(
         f'<a:effectLst xmlns:a="{space}"><a:glow rad="{radius}"><a:srgbClr val="{color}"/></a:glow></a:effectLst>'
     )
     fill = properties.find(f"{{{space}}}solidFill")

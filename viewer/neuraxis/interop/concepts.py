@@ -137,7 +137,8 @@ def from_ucum(value: float, ucum: str) -> tuple[float, str]:
         return value * 1000.0, "mm3"
     if ucum in _UNIT_NAMES:
         return value, _UNIT_NAMES[ucum]
-    return value, ucum.removeprefix("{").removesuffix("}")
+    annotation = ucum.startswith("{") and ucum.endswith("}") and ucum.count("{") == 1
+    return value, ucum[1:-1] if annotation else ucum
 
 
 def coding_scheme_items() -> list[Any]:

@@ -16,7 +16,7 @@ from neuraxis.errors import GeometryError, UsageError
 from neuraxis.interop.concepts import ABNORMAL_STRUCTURE, HISTOGRAM_ANALYSIS, LESION, coding_scheme_items, dicom_code
 from neuraxis.interop.dicom_file import pin_identity, write_object
 from neuraxis.interop.identity import MANUFACTURER, SOFTWARE_NOTE, Author, Authorship, UidSource, software_version
-from neuraxis.interop.source_images import SourceImage, source_images
+from neuraxis.interop.source_images import SourceImage, share_common_macros, source_images
 
 if TYPE_CHECKING:
     import datetime
@@ -65,6 +65,7 @@ def build_seg(lesion: Lesion, series: Series, authorship: Authorship, property_t
     mask = mask_on(lesion, series)
     sources = source_images(series, _slices(mask))
     first = sources[0].header
+    share_common_macros(first)
     planes, images = _planes(mask, sources)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # highdicom warns of odd values in the scanner's own headers, which we copy
@@ -77,7 +78,8 @@ def build_seg(lesion: Lesion, series: Series, authorship: Authorship, property_t
             device_serial_number=software_version(),
             content_description=f"{SOFTWARE_NOTE[:-1]}"[:64], content_label="LESION",
             content_creator_name=authorship.author.name if authorship.author else None,
-            omit_empty_frames=first.get("NumberOfFrames") is not None,
+            # all frames of a multi-frame source are planes here: only those outside the lesion may be left out
+            omit_empty_frames=sources[0].frame_number is not None and _is_gapless(mask),
             series_description=f"Neuraxis segmentation: {lesion.label}"[:64],
         )
     dataset.SegmentSequence[0].SegmentDescription = _description(mask)
@@ -119,6 +121,11 @@ def mask_on(lesion: Lesion, series: Series) -> LesionMask:
 def _slices(mask: LesionMask) -> list[int]:
     occupied = np.flatnonzero(mask.box.any(axis=(1, 2))) + mask.start_zyx[0]
     return list(range(int(occupied[0]), int(occupied[-1]) + 1))
+
+
+def _is_gapless(mask: LesionMask) -> bool:
+    occupied = np.flatnonzero(mask.box.any(axis=(1, 2)))
+    return bool(len(occupied) == occupied[-1] - occupied[0] + 1)
 
 
 def _planes(mask: LesionMask, sources: tuple[SourceImage, ...]) -> tuple[NDArray[np.uint8], list[Dataset]]:

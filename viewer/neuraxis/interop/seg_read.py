@@ -76,6 +76,8 @@ def read_segments(
     notes += patient_notes(file.header, [series], accept)
     segments = []
     for number, description in sorted(file.segments.items()):
+        if file.kind == "LABELMAP" and number == 0:
+            continue  # the background of a label map is no finding
         frames = [f for f in file.frames if f.segment in (number, None)]
         mask = _mask(file, frames, number, series, accept, threshold)
         mask = replace(mask, method=_method(description), warnings=(*notes, *mask.warnings))

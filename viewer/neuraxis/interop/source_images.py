@@ -153,6 +153,29 @@ def frame_planes(header: Dataset) -> list[tuple[list[float], list[float]]]:
     return planes
 
 
+def share_common_macros(header: Dataset) -> None:
+    """Put pixel measures and orientation that every frame repeats into the shared groups too, in place.
+
+    highdicom looks for them there only; some scanners (Siemens XA) write them per frame.
+
+    Raises GeometryError where the frames differ in them.
+    """
+    frames = header.get("PerFrameFunctionalGroupsSequence")
+    if not frames:
+        return
+    shared = header.SharedFunctionalGroupsSequence[0]
+    for keyword in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+        if keyword in shared:
+            continue
+        first = frames[0].get(keyword)
+        if first is None or any(f.get(keyword) != first for f in frames):
+            raise GeometryError(
+                f"the frames of the multi-frame source differ in {keyword}", expected="the same for all frames",
+                remedy="export the stack as a series of its own first",
+            )
+        setattr(shared, keyword, first)
+
+
 def _group(frame: Any, shared: Any, keyword: str) -> Any:
     for groups in (frame, shared):
         sequence = groups.get(keyword) if groups is not None else None

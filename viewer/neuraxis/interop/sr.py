@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neuraxis.domain.lesion import Lesion
 from neuraxis.domain.study import Series
@@ -14,7 +14,8 @@ from neuraxis.errors import ReadError, UsageError
 from neuraxis.interop import concepts as c
 from neuraxis.interop.concepts import coding_scheme_items, dicom_code
 from neuraxis.interop.dicom_file import pin_identity, write_object
-from neuraxis.interop.identity import MANUFACTURER, Author, Authorship, UidSource, software_version
+from neuraxis.interop.identity import MANUFACTURER, Author, Authorship, UidSource
+from neuraxis.interop.observers import observer_contexts
 from neuraxis.interop.seg import SERIES_NUMBER_OFFSET, mask_on
 from neuraxis.interop.source_images import SourceImage, source_images
 from neuraxis.interop.sr_groups import ReportedLesion, contour_group, line_group, segment_group, tag_groups
@@ -70,10 +71,11 @@ def build_sr(
     groups += [lines] if lines is not None else []
     groups += tag_groups(reported)
     images = _distinct(reported.sources)
+    person, device = observer_contexts(authorship)
     report = hd.sr.MeasurementReport(
-        observation_context=_observers(authorship),
+        observation_context=hd.sr.ObservationContext(person, device),
         procedure_reported=dicom_code(c.PROCEDURES.get(series.modality, c.PROCEDURES["CT"])),
-        imaging_measurements=groups, title=dicom_code(c.REPORT_TITLE), referenced_images=images,
+        imaging_measurements=groups, title=dicom_code(c.REPORT_TITLE), referenced_images=_library(images),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in seg: odd values in the scanner's headers
@@ -130,24 +132,6 @@ def _distinct(sources: dict[int, SourceImage]) -> list[Dataset]:
     return list(headers.values())
 
 
-def _observers(authorship: Authorship) -> Any:
-    import highdicom as hd
-    from pydicom.sr.codedict import codes
-
-    author = authorship.author
-    person = None
-    if author is not None:
-        person = hd.sr.ObserverContext(
-            codes.DCM.Person,
-            hd.sr.PersonObserverIdentifyingAttributes(
-                name=author.name, login_name=author.login or None, organization_name=author.organization or None
-            ),
-        )
-    device = hd.sr.ObserverContext(
-        codes.DCM.Device,
-        hd.sr.DeviceObserverIdentifyingAttributes(
-            uid=authorship.uids.uid("device"), name=MANUFACTURER, manufacturer_name=MANUFACTURER,
-            model_name=software_version(),
-        ),
-    )
-    return hd.sr.ObservationContext(observer_person_context=person, observer_device_context=device)
+def _library(images: list[Dataset]) -> list[Dataset] | None:
+    """Images for the image library, which describes single positions: multi-frame objects stand as evidence only."""
+    return [i for i in images if not i.get("NumberOfFrames")] or None

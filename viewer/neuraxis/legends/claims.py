@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from neuraxis.domain.legend import CT_SEQUENCES, Claim
 from neuraxis.legends.descriptors import marks_and_zoom
 from neuraxis.legends.findings import Statement, Stater
@@ -26,7 +28,8 @@ _POST_ONLY = frozenset({"enhancement", "dural_tail"})
 
 def state_claims(reading: Reading, drafts: dict[str, Draft], parts: Segmentation) -> dict[str, list[Claim]]:
     """Claims by panel label, in the order of the text; panels gain what rule 9 infers from their statements."""
-    scoped = [(scope, Stater(reading, scope.first, scope.last).statements()) for scope in parts.scopes]
+    scoped = [(scope, _respectively(reading, drafts, scope, Stater(reading, scope.first, scope.last).statements()))
+              for scope in parts.scopes]
     for scope, statements in scoped:
         for statement in statements:
             _infer(drafts, _scope(reading, drafts, scope, statement), statement)
@@ -38,6 +41,25 @@ def state_claims(reading: Reading, drafts: dict[str, Draft], parts: Segmentation
             for draft, concept in _able(panels, statement):
                 claims[draft.label].append(_claim(reading, statement, concept))
     return {label: _tidy(found) for label, found in claims.items()}
+
+
+def _respectively(
+    reading: Reading, drafts: dict[str, Draft], scope: Stretch, statements: list[Statement]
+) -> list[Statement]:
+    """The n-th signal word goes with the n-th sequence or panel where the text says "respectively"."""
+    if not any(reading.word(k) == "respectively" for k in range(scope.first, scope.last)):
+        return statements
+    signals = [s for s in statements if s.concept == "signal"]
+    sequences = max((s.sequences for s in signals), key=len, default=())
+    panels = _imaging(drafts, scope.labels)
+    if len(signals) < 2 or len(signals) not in {len(sequences), len(panels)}:
+        return statements
+    by_sequence = len(signals) == len(sequences)
+    replaced = {
+        id(s): replace(s, sequences=(sequences[k],)) if by_sequence else replace(s, labels=(panels[k].label,))
+        for k, s in enumerate(signals)
+    }
+    return [replaced.get(id(s), s) for s in statements]
 
 
 def mark_pictures(reading: Reading, drafts: dict[str, Draft], parts: Segmentation) -> None:
@@ -142,9 +164,14 @@ def infer_from_others(drafts: dict[str, Draft]) -> None:
     imaging = [d for d in drafts.values() if d.kind in {None, "imaging"}]
     for draft in imaging:
         others = [d.modality for d in imaging if d is not draft]
-        if draft.modality is None and others and all(m == "MR" for m in others):
+        if draft.modality is None and others and set(others) - {None} == {"MR"}:
             draft.modality = "MR"
     for draft in imaging:
+        agent = draft.spans.get("contrast")
+        if draft.modality is None and draft.contrast == "post" and agent and agent.text.lower().find("g") >= 0 and "gad" in agent.text.lower():
+            draft.modality = "MR"
+        if draft.window and draft.modality is None:
+            draft.modality = draft.sequence = "CT"
         if draft.modality == "MR" and draft.contrast == "post" and draft.sequence in {None, "T1"}:
             draft.sequence = "T1C"
         if draft.sequence == "T1C":

@@ -51,7 +51,8 @@ class Description:
     spans: dict[str, TextSpan] = field(default_factory=dict)
     planes: list[str] = field(default_factory=list)
     windows: list[str] = field(default_factory=list)
-    """Planes and windows in the order of the text."""
+    contrasts: list[str] = field(default_factory=list)
+    """Planes, windows and contrasts in the order of the text."""
 
 
 def is_region(reading: Reading, entity: Entity) -> bool:
@@ -148,7 +149,7 @@ def describe(reading: Reading, first: int, last: int, *, leading: bool = True) -
         elif later:
             _name(result.elements[0], later[0].sequence, later[0].modality, next(iter(later[0].spans.values())))
     for entity in reading.within(first, zone):
-        for kind, found in (("plane", result.planes), ("window", result.windows)):
+        for kind, found in (("plane", result.planes), ("window", result.windows), ("contrast", result.contrasts)):
             if meaning := entity.get(kind):
                 found.append(meaning.key)
         _rest(reading, entity, reading.span(entity.first, entity.last), result)

@@ -16,7 +16,7 @@ _BRAIN = frozenset(
     "basal_ganglia thalamus hypothalamus hippocampus internal_capsule brainstem midbrain substantia_nigra pons medulla cerebellum "
     "vermis middle_cerebellar_peduncle".split()
 )
-_LEFT_STOPS = frozenset({".", ";", ":", "(", ")", "of", "in", "with", "to", "on", "from", "at", "by", "than", "but", "without", "no"})
+_LEFT_STOPS = frozenset({".", ";", ":", "(", ")", "of", "in", "with", "to", "on", "from", "at", "by", "than", "without", "no"})
 _RIGHT_LINKS = frozenset("is was are were appears appear in a an the pattern fashion manner that which and very more of along its "
                          "component at type shows peripheral only predominantly mainly relatively".split())
 
@@ -117,8 +117,11 @@ class Stater:
                 k = entity.first - 1
                 steps += 1
                 continue
-            if word in {",", "and"} and not self._joins(k, concept):
+            if word in {",", "and", "but", "/"} and not self._joins(k, concept):
                 break
+            if word in {",", "and", "but"} and self._joins(k, concept):
+                k -= 1
+                continue
             if entity and (entity.has("verb", "boundary", "negator") and word not in {"non"} or self._other_head(entity)):
                 break
             if entity and entity.has("lesion") and not entity.has("modifier") and reading.word(k + 1) != "of":
@@ -186,7 +189,7 @@ class Stater:
             entity = self.reading.entity(k)
             if entity is None:
                 return False
-            if self._other_head(entity) and not any(m.key == concept for m in entity.meanings):
+            if any(m.kind == "finding" and m.key not in {"location", concept} for m in entity.meanings):
                 return True
             if not entity.has("modifier"):
                 return False
@@ -209,6 +212,8 @@ class Stater:
             if value == "rim":
                 found.append(replace(base, negated=negated))
             return found
+        if value == "none":
+            return [replace(base, negated=True)]
         if negated:
             return [replace(base, value="none" if value == "present" else value, negated=True)]
         return [base]
@@ -254,7 +259,8 @@ class Stater:
     def _beside_signal(self, entity: Entity) -> tuple[str, ...]:
         """The sequences of "hyperintense and septated on T2" for the finding that is no signal."""
         k = entity.last
-        while self.reading.word(k) in {"lesion", "mass", "signal", "is", "seen", "was", "better", "best", "well", "visible"} and k < entity.last + 3:
+        while self.reading.word(k) in {"lesion", "mass", "signal", "is", "seen", "was", "better", "best", "well", "visible", "were", "noted",
+                                        "identified", "detected", "are", "evident", "observed", "clearly"} and k < entity.last + 4:
             k += 1
         return _on_group(self.reading, k, k + 5) if self.reading.word(k) in {"on", "in"} and k < self.last else ()
 
@@ -291,7 +297,8 @@ class Stater:
                 return None
         previous = self.reading.entity(statement.first - 1)
         side = previous.get("side") if previous else None
-        if side and previous and self.reading.word(previous.first).endswith(("ward", "wards")):
+        if side and previous and (
+                previous.last - previous.first == 3 or self.reading.word(previous.first).endswith(("ward", "wards"))):
             return side.key
         return None
 
@@ -303,16 +310,33 @@ class Stater:
                 continue
             if self._subject_of_denial(entity):
                 continue
-            negated = entity.first in self.denied or self._place_of_denied(entity, found)
+            negated = entity.first in self.denied and self._denied_thing(entity.first) or self._place_of_denied(entity, found)
             if negated and (not self._denied_lesion(entity, found) or self._reached(entity)):
                 continue
             for value in place.values:
+                side = place.side or self._side_of_lesion(place)
                 statements.append(Statement(
-                    "location", value, entity.first, entity.last, negated=negated, side=place.side,
+                    "location", value, entity.first, entity.last, negated=negated, side=side,
                     uncertain=not negated and self._place_hedged(entity, found), labels=self._reference(entity.first, entity.last),
                 ))
         self._bleeding_in_brain(found)
         return statements
+
+    def _side_of_lesion(self, place: Place) -> str | None:
+        """The side of "bilateral hyperintensities in the thalami", stated with the lesion and not with the place."""
+        k = place.entity.first - 1
+        passed = False
+        while k >= self.first and place.entity.first - k < 12:
+            word, entity = self.reading.word(k), self.reading.entity(k)
+            side = entity.get("side") if entity else None
+            if side and entity and passed and entity.first not in self.side_tokens and self._of_lesion(entity):
+                self.side_tokens.update(range(entity.first, entity.last))
+                return side.key
+            if word in {",", ";", ":", "and", "with"} or entity and (entity.has("verb", "boundary") or self._is_place(entity)):
+                return None
+            passed = passed or word in {"in", "of", "within", "involving", "at"}
+            k -= 1
+        return None
 
     def _is_hidden_location(self, entity: Entity) -> bool:
         return any(entity.first >= s.first and entity.last <= s.last for s in self._spanning)
@@ -342,13 +366,22 @@ class Stater:
         reading = self.reading
         while k >= self.first and entity.first - k < 9:
             if k in self.denied:
-                other = reading.entity(k)
-                return other is not None and (other.has("finding") or other.has("lesion"))
+                return self._denied_thing(k)
             other = reading.entity(k)
             if reading.word(k) in {",", ";", "with", "but"} or other and other.has("verb"):
                 return False
             if other and other.has("lesion", "finding") and not any(m.key == "location" for m in other.meanings):
                 return False
+            k -= 1
+        return False
+
+    def _denied_thing(self, token: int) -> bool:
+        """True where the denied words around a token name a lesion or a finding; "absence of flow" names neither."""
+        k = token
+        while k >= self.first and k in self.denied:
+            entity = self.reading.entity(k)
+            if entity and (entity.has("lesion") or self._other_head(entity)):
+                return True
             k -= 1
         return False
 
@@ -371,9 +404,19 @@ class Stater:
             if not statement.uncertain or statement.last > entity.first:
                 continue
             between = [self.reading.word(k) for k in range(statement.last, entity.first)]
-            if len(between) <= 5 and any(w in {"in", "of", "at", "within"} for w in between) and not {",", ";", "with"} & set(between):
+            if any(w in {"in", "of", "at", "within"} for w in between) and not {";", "with", "but", ":"} & set(between) and (
+                    len(between) <= 5 and "," not in between or self._only_places(statement.last, entity.first)):
                 return True
         return False
+
+    def _only_places(self, first: int, last: int) -> bool:
+        """True where nothing but a list of places stands between two tokens."""
+        for k in range(first, last):
+            entity = self.reading.entity(k)
+            listed = self.reading.word(k) in {",", "and", "the", "in", "of", "within", "bilaterally", "lobe", "nuclei"}
+            if not listed and not (entity and (self._is_place(entity) or entity.has("side"))):
+                return False
+        return True
 
     def _bleeding_in_brain(self, found: list[Statement]) -> None:
         for index, statement in enumerate(found):
@@ -421,11 +464,11 @@ class Stater:
             return statements
         for entity in self.reading.within(self.first, self.last):
             side = entity.get("side")
-            if side is None or entity.first in self.side_tokens or entity.first in self.denied or entity.has("ignored"):
+            if side is None or entity.first in self.side_tokens or entity.has("ignored"):
                 continue
-            if self._of_lesion(entity):
+            if self.reading.word(entity.first) != "both" and self._of_lesion(entity):
                 statements.append(Statement("laterality", side.key, entity.first, entity.last,
-                                            uncertain=entity.first in self.hedged))
+                                            negated=entity.first in self.denied, uncertain=entity.first in self.hedged))
         return statements
 
     def _of_lesion(self, side: Entity) -> bool:
@@ -434,7 +477,7 @@ class Stater:
             if word in {",", ";", ".", "(", "of", "to"} or entity and entity.has("ignored", "verb"):
                 return False
             if entity and (entity.has("lesion") or any(
-                    m.kind == "finding" and m.key in {"haemorrhage", "calcification", "cystic", "compartment"} for m in entity.meanings)):
+                    m.kind == "finding" and m.key in {"haemorrhage", "calcification", "cystic", "compartment", "signal"} for m in entity.meanings)):
                 return entity.has("lesion") or entity.last >= self.last or not entity.has("modifier") or self._of_lesion(entity)
         return False
 

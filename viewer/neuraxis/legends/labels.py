@@ -18,7 +18,7 @@ _MARK_WORDS = re.compile(
 )
 _ITEM = (
     r"(?:(?:fig(?:ure|s)?\.?\s*\d*\s*)|panels?\s+|images?\s+|parts?\s+)?"
-    r"(?:[a-z]['´]?\d{0,2}|[ivx]{2,4}|\d{1,2}|(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|inset)"
+    r"(?:[a-z]['´]?\d{0,2}|\d{1,2}[a-z]|[ivx]{2,4}|\d{1,2}|(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|inset)"
     r"(?:[\s-]+(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)))?(?:\s+(?:panels?|images?|row|column|side|picture))?))"
 )
 _JOIN = r"\s*(?:,\s*and\s+|,|;|&|/|\band\b|\bor\b|\+)\s*"
@@ -31,7 +31,7 @@ _START = r"(?:(?<=^)|(?<=[.;:,!?\n(]\s)|(?<=[.;:,\n(])|(?<=\band\s)|(?<=[.;:,]\s
 _LETTERS = r"[a-z]\d?(?:\s*(?:-|,|&|/|\band\b|\bto\b|,\s*and\b)\s*[a-z]\d?\b)*"
 _BARE = re.compile(rf"{_START}\s*(?P<list>{_LETTERS})(?P<end>\s*\)|\s*:|\.|,|;|(?=\s))(?=\s|$)")
 _NAMED = re.compile(
-    rf"\b(?:(?:panels?|images?|part)\s+\(?|fig(?:ure|s)?\.?\s*\d+(?:\s?\()?)(?P<list>{_LETTERS})\)?(?P<end>\s*[:,.;]|(?=[\s,.;)]|$))"
+    rf"\b(?:(?:panels?|images?|part)\s+|fig(?:ure|s)?\.?\s*\d+(?:\s?\()?)(?P<list>{_LETTERS})\)?(?P<end>\s*[:,.;]|(?=[\s,.;)]|$))"
 )
 _REFERENCE = re.compile(r"\b(?:in|on|see)\s+(?:panels?\s+|images?\s+|fig(?:ure|s)?\.?\s*\d*\s*)?(?P<list>[a-z](?:(?:\s*(?:,|-|&|\band\b)\s*)[a-z]\b)*)(?=[\s,.;:)]|$)")
 _POSITIONAL = re.compile(
@@ -65,11 +65,25 @@ def find_labels(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[La
     """
     found = [*_parenthesised(text, norm), *_named(norm), *_bare(text, norm, is_descriptor), *_positional(norm)]
     marks = _without_overlap(found)
-    marks = _nested_positions(marks)
+    marks = _nested_positions(_without_articles(_without_figure_number(marks)))
     accepted = _accepted(marks)
     references = [m for m in _references(text, norm) if set(m.labels) <= accepted]
     chosen = [m for m in marks if set(m.labels) <= accepted]
     return _without_overlap(sorted(chosen + references, key=lambda m: m.start)) if accepted else []
+
+
+def _without_figure_number(marks: list[LabelMark]) -> list[LabelMark]:
+    """(1A), (1B) name the panels a and b where all carry one number."""
+    numbers = {x[:-1] for m in marks for x in m.labels if re.fullmatch(r"\d{1,2}[a-z]", x)}
+    if len(numbers) != 1:
+        return marks
+    return [replace(m, labels=tuple(re.sub(r"^\d{1,2}(?=[a-z]$)", "", x) for x in m.labels)) for m in marks]
+
+
+def _without_articles(marks: list[LabelMark]) -> list[LabelMark]:
+    """Leaves out the article "A" where "(A)" is the label."""
+    strong = {x for m in marks if not m.weak for x in m.labels}
+    return [m for m in marks if not (m.weak and m.labels == ("a",) and "a" in strong and m.end - m.start <= 1)]
 
 
 def _nested_positions(marks: list[LabelMark]) -> list[LabelMark]:
@@ -181,6 +195,8 @@ def _bare(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMar
         elif (end in {",", "."} or len(labels) > 1) and (begins or follows):
             weak = True
         elif end == "" and follows and (begins or before.endswith((",", "and"))):
+            weak = True
+        elif end == "" and begins and len(labels) == 1 and labels[0] not in {"a", "i"} and norm[match.end():].lstrip()[:1].isalpha():
             weak = True
         elif end == "" and begins and text[match.end():].lstrip()[:1].isupper():
             weak = True

@@ -101,6 +101,7 @@ def _own(reading: Reading, drafts: dict[str, Draft], described: dict[str, Descri
         if len(labels) > 1:
             draft.put("plane", _nth(found.planes, k, len(labels)), element.spans.get("plane"))
             draft.put("window", _nth(found.windows, k, len(labels)), element.spans.get("window"))
+            draft.put("contrast", _nth(found.contrasts, k, len(labels)) if len(named) == 1 else None, element.spans.get("contrast"))
         draft.take(element)
         if len(labels) > 1 and len(set(found.planes)) == 1:
             source = next(e for e in found.elements if e.plane) if any(e.plane for e in found.elements) else element
@@ -132,6 +133,7 @@ def _shared(reading: Reading, drafts: dict[str, Draft], stretch: Stretch) -> Non
         draft.put("region", found.region, found.spans.get("region"))
         if _about_picture(reading, stretch):
             draft.put("plane", _nth(found.planes, k, len(labels)), None)
+            draft.put("contrast", _nth(found.contrasts, k, len(labels)) if len(named) == 1 else None, None)
             draft.take(named[k] if len(named) == len(labels) else named[0])
 
 
@@ -150,13 +152,15 @@ def _inherit(drafts: dict[str, Draft], described: dict[str, Description], group:
             continue
         named = any(e.names_picture for e in described[draft.label].elements) if draft.label in described else False
         if not named and draft.modality in {None, previous.modality} and draft.sequence is None and previous.modality:
-            draft.put("sequence", previous.sequence, previous.spans.get("sequence"))
+            if draft.contrast != "post" or previous.sequence in {"T1", "T1C", "CT", "CTA"}:
+                draft.put("sequence", previous.sequence, previous.spans.get("sequence"))
             draft.put("modality", previous.modality, previous.spans.get("modality"))
             draft.put("contrast", previous.contrast if previous.modality == "MR" else None, previous.spans.get("contrast"))
     for draft, following in reversed(list(zip(members, members[1:], strict=False))):
         if draft.kind in {None, "imaging"} and draft.modality is None and draft.sequence is None:
             draft.put("sequence", following.sequence, following.spans.get("sequence"))
             draft.put("modality", following.modality, following.spans.get("modality"))
+            draft.put("region", following.region, following.spans.get("region"))
             if draft.plane:
                 draft.put("contrast", following.contrast, following.spans.get("contrast"))
 
@@ -168,6 +172,9 @@ def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentatio
     for group in parts.lists:
         _all_in_one_plane(reading, drafts, parts, group)
         plane, span = None, None
+        for one, two in zip(group, group[1:], strict=False):
+            if two in trailing and drafts[two].kind in {None, "imaging"} and drafts[one].modality == drafts[two].modality:
+                drafts[two].put("region", drafts[one].region, drafts[one].spans.get("region"))
         for label in group:
             draft = drafts[label]
             if label not in trailing or draft.kind not in {None, "imaging"}:
@@ -175,7 +182,7 @@ def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentatio
             if draft.plane:
                 leads = _plane_leads(reading, starts[label], draft)
                 plane, span = (draft.plane, draft.spans.get("plane")) if leads else (None, None)
-            elif plane and draft.own_picture:
+            elif plane and draft.own_picture and reading.word(starts[label]) in {",", "and", "/", "&", "or", ""}:
                 draft.put("plane", plane, span)
 
 

@@ -14,7 +14,7 @@ from neuraxis.legends.unlabelled import labels_without_marks
 from neuraxis.legends.vocabulary import phrase_book, words
 
 _HEADING = re.compile(
-    r"(?:^|(?<=\n))[ \t]*(?P<name>(?:supplementa(?:ry|l)\s+)?fig(?:ure|\.)?\s*(?P<number>s?\d+))(?P<letters>(?=[a-z]\b|\s?\())?"
+    r"(?:^|(?<=\n)|(?<=[.;)]\s)(?=fig(?:ure|\.)?\s*s?\d+\s*[.:|]\s))[ \t]*(?P<name>(?:supplementa(?:ry|l)\s+)?fig(?:ure|\.)?\s*(?P<number>s?\d+))(?P<letters>(?=[a-z]\b|\s?\())?"
     r"(?(letters)|[ \t]*[.:|)\u2013-]*)", re.I
 )
 
@@ -58,6 +58,7 @@ def _figure(name: str, text: str, heading_end: int, lexicon: Lexicon | None) -> 
     if not any(reading.tokens):
         return LegendFigure(name, text, ())
     labels = tuple(dict.fromkeys(x for m in reading.marks if not m.reference for x in m.labels))
+    labels = tuple(sorted(labels)) if all(len(x) == 1 for x in labels) else labels
     if labels:
         labels, parts = labels, segment(reading, labels)
         if labels == ("inset",):

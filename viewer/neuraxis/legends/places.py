@@ -49,6 +49,9 @@ def find_places(reading: Reading, first: int, last: int) -> tuple[list[Place], s
         if _is_target(reading, entity, first, last):
             continue
         places.append(place)
+    for k in range(len(places) - 2, -1, -1):
+        if places[k].side is None and places[k + 1].entity.first == places[k].entity.last:
+            places[k] = Place(places[k].entity, places[k].values, places[k + 1].side)
     return places, sides
 
 

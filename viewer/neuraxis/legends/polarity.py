@@ -9,6 +9,7 @@ from neuraxis.legends.reading import Reading
 _STOPS = frozenset({".", ";", ":"})
 _OR = frozenset({"or", "nor", "/"})
 _NOUNS = frozenset("in at within around along on from after between to into during over adjacent throughout".split())
+_LESION_NOUNS = frozenset("lesion lesions focus foci abnormality mass nodule collection".split())
 _PASSED = frozenset("of the a an any evidence sign signs definite obvious for".split())
 
 
@@ -172,6 +173,8 @@ def _hedge_object(reading: Reading, hedge: Entity, first: int, last: int) -> set
         if entity is not None and is_finding(reading, entity):
             meaning = entity.get("finding")
             found = found or (meaning is not None and meaning.key != "location")
+        elif word in _LESION_NOUNS:
+            found = True
         elif entity is None or entity.has("lesion") and not entity.has("modifier"):
             unknown = unknown or word.isalpha() and word not in _PASSED
         if found and unknown and word in {"in", "of", "within"}:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from neuraxis.domain.legend import TextSpan
 from neuraxis.legends.labels import LabelMark, find_labels
-from neuraxis.legends.phrases import Entity, PhraseBook
+from neuraxis.legends.phrases import Entity, Meaning, PhraseBook
 from neuraxis.legends.text import Token, abbreviation_ranges, is_sentence_end, normalise, tokenise
 from neuraxis.legends.vocabulary import words
 
@@ -78,6 +78,55 @@ class Reading:
         return [(a, b) for a, b in ranges if b > a]
 
 
+_WITHOUT, _WITH = frozenset({"without", "before", "pre"}), frozenset({"with", "after", "post", "following"})
+_AGENT = ("contrast", "gadolin", "gd", "gad", "enhanc", "intravenous", "iv")
+
+
+def _with_contrast_pairs(tokens: list[Token], entities: list[Entity]) -> list[Entity]:
+    """Gives each word of "without (A) and with (B) contrast" and of "pre- and post-contrast" its own meaning."""
+    words_of = [t.text for t in tokens]
+    added: dict[int, Meaning] = {}
+    for k, word in enumerate(words_of):
+        if word not in _WITHOUT | _WITH:
+            continue
+        following = [j for j in range(k + 1, min(k + 8, len(tokens))) if tokens[j].label < 0]
+        if len(following) < 3 or words_of[following[0]] not in {"and", "/", ",", "or"}:
+            continue
+        second = following[1] if words_of[following[1]] != "and" else following[2]
+        first_is_pre = word in _WITHOUT
+        partner = words_of[second]
+        if partner not in (_WITH if first_is_pre else _WITHOUT) and not partner.startswith(
+                ("postcontrast", "postgad") if first_is_pre else ("precontrast",)):
+            continue
+        agent = [w for w in words_of[second:second + 5]]
+        if not any(w.startswith(_AGENT) or "contrast" in w for w in agent):
+            continue
+        added[k] = Meaning("contrast", "pre" if first_is_pre else "post")
+        if partner in _WITH | _WITHOUT:
+            added.setdefault(second, Meaning("contrast", "post" if first_is_pre else "pre"))
+    if not added:
+        return entities
+    kept = [e for e in entities if not any(e.first <= k < e.last for k in added)]
+    return sorted(kept + [Entity(k, k + 1, (m,)) for k, m in added.items()], key=lambda e: e.first)
+
+
+_WINDOWS = {"bone": "bone", "brain": "brain", "parenchymal": "brain", "tissue": "soft_tissue"}
+
+
+def _with_window_pairs(tokens: list[Token], entities: list[Entity]) -> list[Entity]:
+    """Gives "brain" in "brain (A) and bone (B) windows" the meaning of a window."""
+    added: dict[int, Meaning] = {}
+    for k, token in enumerate(tokens):
+        if token.text not in _WINDOWS or any(e.first <= k < e.last and e.has("window") for e in entities):
+            continue
+        ahead = [t.text for t in tokens[k + 1:k + 9] if t.label < 0]
+        stop = next((j for j, w in enumerate(ahead) if w.startswith(("window", "algorithm", "kernel"))), -1)
+        if stop >= 0 and all(w in {"and", ",", "/", "soft", *_WINDOWS} for w in ahead[:stop]):
+            added[k] = Meaning("window", _WINDOWS[token.text])
+    kept = [e for e in entities if not any(e.first <= k < e.last for k in added)] if added else entities
+    return sorted(kept + [Entity(k, k + 1, (m,)) for k, m in added.items()], key=lambda e: e.first)
+
+
 def read(text: str, heading_end: int, book: PhraseBook) -> Reading:
     """Finds labels, tokens and entities in one figure's text; the heading's characters are left out."""
     norm = normalise(text)
@@ -86,7 +135,7 @@ def read(text: str, heading_end: int, book: PhraseBook) -> Reading:
     body = " " * heading_end + norm[heading_end:]
     marks = [m for m in find_labels(text, body, _starters()) if all(m.end <= s or m.start >= e for s, e in skipped)]
     tokens = tokenise(body, skipped, [(m.start, m.end) for m in marks])
-    entities = book.find(tokens)
+    entities = _with_window_pairs(tokens, _with_contrast_pairs(tokens, book.find(tokens)))
     at = [-1] * len(tokens)
     for index, entity in enumerate(entities):
         at[entity.first:entity.last] = [index] * (entity.last - entity.first)

@@ -147,6 +147,9 @@ class _Unit:
         entity = self.reading.entity(token + 1) if token + 1 < self.last else None
         if previous in {"", ":", ";", "."}:
             return following != "" or previous == ":"
+        before = self.reading.entity(token - 1)
+        if before and before.has("verb") and following not in {"", ",", ")", "."} and not (entity and entity.has("verb")):
+            return True
         if previous in _JOINS:
             return following not in {"", ",", ")", ".", "and"} and (k == 0 or self._lead[k - 1])
         return bool(k and self._lead[k - 1] and entity and entity.has(*DESCRIBES))
@@ -269,10 +272,16 @@ class _Unit:
         for t in range(token - 1, position, -1):
             word = reading.word(t)
             depth += (word == ")") - (word == "(")
-            if word in _JOINS and not depth:
+            if word in _JOINS and not depth or word == "with" and self._names_picture_after_finding(t, token):
                 return t
         describing = [e.first for e in reading.within(position, token) if e.has(*DESCRIBES)]
         return describing[0] if describing and self._has(position, describing[0]) else position
+
+    def _names_picture_after_finding(self, first: int, last: int) -> bool:
+        """True for "with no restricted diffusion on DWI"."""
+        inside = self.reading.within(first, last)
+        named = [e for e in inside if e.has("sequence") and self.reading.word(e.first - 1) in {"on", "in"}]
+        return bool(named) and has_findings(self.reading, first, named[0].first)
 
     def _tail(self, labels: tuple[str, ...], first: int, last: int) -> None:
         stretch = Stretch(labels, first, last, leading=False)

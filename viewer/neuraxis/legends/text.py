@@ -115,6 +115,8 @@ def abbreviation_ranges(text: str, norm: str) -> list[tuple[int, int]]:
 def _expands(short: str, long: str) -> bool:
     letters = [c for c in short.lower() if c.isalpha()]
     words = re.findall(r"[a-z]+", long.lower())
+    if not any(len(w) > 3 for w in words) or any(c.isdigit() for c in long) or re.search(r"[A-Z]{3}", long):
+        return False
     if not words or words[0] == "the" or {"is", "was", "are", "shows", "showing", "with", "no"} & set(words):
         return False
     if letters[0] != words[0][0] or len(words) < 2 and len(letters) > 2:

@@ -13,6 +13,9 @@ def labels_without_marks(reading: Reading, *, inset: bool = False) -> tuple[tupl
     sentences = reading.sentences
     if inset:
         return _with_inset(reading, parts)
+    described = _described_sentences(reading)
+    if len(described) > 1:
+        return _one_each(reading, parts, described)
     count, opening = _pictures(reading)
     labels = ("main",) if count < 2 else tuple(str(k + 1) for k in range(count))
     if opening is not None:
@@ -35,6 +38,40 @@ def _pictures(reading: Reading) -> tuple[int, tuple[int, int] | None]:
             listed = [e for e in named if e.sequence is not None]
             return (len(listed) if len(listed) == len(named) else 1), (first, last)
     return 1, None
+
+
+def _described_sentences(reading: Reading) -> list[tuple[int, int]]:
+    """Sentences that begin with their own picture: "Axial CT image shows ... Axial T2-weighted image shows ..."."""
+    found = []
+    for first, last in reading.sentences:
+        opening = []
+        for k in range(first, last):
+            entity = reading.entity(k)
+            if entity is None and reading.word(k) not in {"-", ","}:
+                break
+            if entity and entity.first == k:
+                if entity.has("verb") or not entity.has("sequence", "modality", "plane", "contrast", "caption", "article", "window"):
+                    break
+                opening.append(entity)
+        names = any(e.has("sequence", "modality") for e in opening)
+        if names and any(reading.word(e.first).startswith(("image", "scan", "section", "view")) for e in opening):
+            found.append((first, last))
+    return found
+
+
+def _one_each(
+    reading: Reading, parts: Segmentation, described: list[tuple[int, int]]
+) -> tuple[tuple[str, ...], Segmentation]:
+    labels = tuple(str(k + 1) for k in range(len(described)))
+    current: tuple[str, ...] | None = None
+    for first, last in reading.sentences:
+        if (first, last) in described:
+            current = (labels[described.index((first, last))],)
+            parts.own.append(Stretch(current, first, last))
+        elif current is None:
+            parts.shared.append(Stretch(None, first, last))
+        parts.scopes.extend(Stretch(current, a, b, free=current is None) for a, b in reading.units(first, last))
+    return labels, parts
 
 
 def _with_inset(reading: Reading, parts: Segmentation) -> tuple[tuple[str, ...], Segmentation]:

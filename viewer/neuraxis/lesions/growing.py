@@ -25,6 +25,7 @@ BOX_GROWTH = 1.7
 RING_MM = (1.2, 3.2)
 """Where the local background is read: far enough for the blur to end, near enough to be local."""
 SPLIT_BOX_MM = 14.0
+THROUGH_MM = 15.0
 SADDLE_LIMIT = 0.8
 """A lesion whose saddle to its neighbour is higher than this part of its contrast is not a lesion of its own."""
 
@@ -97,6 +98,8 @@ def grow_half_maximum(
     """
     radius = FIRST_BOX_MM
     cut = _signed_box(volume, peak, sign, radius, bone)
+    if bone is not None and cut.allowed is not None and not cut.allowed[cut.peak]:
+        raise _merged(volume, sign, float(cut.values[cut.peak]))
     background, plateau = _first_guess(cut)
     threshold = (background + plateau) / 2
     region = cut.above(threshold)
@@ -117,6 +120,8 @@ def grow_half_maximum(
         region = cut.above(threshold)
     if _leaves(region, cut.box, volume.geometry.shape_zyx):
         return _split(volume, peak, sign, (background, plateau), bone)
+    if _spans(region, cut.box, volume.geometry.shape_zyx):
+        raise _merged(volume, sign, threshold)
     region = without_holes(region)
     return Grown(region, cut.box.start_zyx, sign * background, sign * plateau, sign * threshold)
 
@@ -136,6 +141,15 @@ def _leaves(region: BoolVoxels, box: Neighbourhood, volume_shape: Shape3) -> boo
         if below and bool(np.take(region, 0, axis).any()):
             return True
         if above and bool(np.take(region, -1, axis).any()):
+            return True
+    return False
+
+
+def _spans(region: BoolVoxels, box: Neighbourhood, volume_shape: Shape3) -> bool:
+    """Whether the region runs through the whole volume from one face to the opposite one: skull, not a lesion."""
+    for axis, spacing in enumerate(reversed(box.geometry.spacing_xyz_mm)):
+        whole = region.shape[axis] == volume_shape[axis] and spacing * volume_shape[axis] > THROUGH_MM
+        if whole and bool(np.take(region, 0, axis).any()) and bool(np.take(region, -1, axis).any()):
             return True
     return False
 

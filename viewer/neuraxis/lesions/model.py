@@ -28,6 +28,7 @@ REACH_MM = 2.2
 CLEAR_MM = 1.3
 """Voxels nearer than this to another bright structure are left out: its blur is in them."""
 GOOD_MISFIT = 0.04
+POOR_MISFIT = 0.12
 """RMS residual over contrast, beyond the noise, up to which a lesion counts as an ellipsoid."""
 
 
@@ -134,9 +135,7 @@ def _decide(volume: Volume, scene: _Scene, fit: EllipsoidFit, sizes: EllipsoidSi
     is_ellipsoid = bool(excess <= GOOD_MISFIT)
     lengths, spread = sizes.values[[0, 1, 2, 4]], sizes.sd[[0, 1, 2, 4]]
     if not is_ellipsoid:
-        difference = _shape_difference(scene, fit)
-        lengths = lengths + difference
-        spread = np.hypot(spread, 0.25 * np.abs(difference))
+        lengths, spread = _corrected_surface(scene, fit, lengths, spread, excess)
     pixel = max(volume.geometry.spacing_xyz_mm[:2])
     floor = np.array([0.05, 0.05, 0.06, 0.0]) * pixel / 0.45
     half = 1.96 * np.hypot(spread, floor)
@@ -151,19 +150,36 @@ def _decide(volume: Volume, scene: _Scene, fit: EllipsoidFit, sizes: EllipsoidSi
     )
 
 
-def _shape_difference(scene: _Scene, fit: EllipsoidFit) -> FloatArray:
-    """What the half-maximum surface of the voxels has more than that of the fitted ellipsoid on the same voxels.
+def _corrected_surface(
+    scene: _Scene, fit: EllipsoidFit, true: FloatArray, spread: FloatArray, excess: float
+) -> tuple[FloatArray, FloatArray]:
+    """Sizes of the half-maximum surface plus what blur took off: lengths and standard deviations.
 
-    Blur takes about the same off both, so that the difference added to the ellipsoid's true sizes corrects for blur.
+    What blur takes off is what it takes off the fitted ellipsoid on the same voxels; where the shape is far from an
+    ellipsoid, what it takes off a ball of that diameter (4 s^2 / d, s the blur).
     """
+    boundary = fit.background + fit.contrast / 2
+    seen = _surface_sizes(scene.values, scene.inside, boundary, fit.contrast, scene)
+    blur = float(np.clip(fit.blur_in_plane_mm, 0.25, 0.7))
+    ball = 4 * blur**2 / np.maximum(seen[:3], 1.0)
+    if excess > POOR_MISFIT:
+        taken = ball
+    else:
+        taken = np.clip((true - _made_sizes(scene, fit, boundary))[:3], 0.0, 2.0 * ball)
+    out = seen.copy()
+    out[:3] += taken
+    out[3] *= (1 + float(taken.mean()) / max(float(seen[:3].mean()), 1e-6)) ** 2
+    doubt = np.append(0.5 * taken + blur * excess, 0.1 * seen[3])
+    return out, np.hypot(np.minimum(spread, 0.1 * np.abs(out)), doubt)
+
+
+def _made_sizes(scene: _Scene, fit: EllipsoidFit, boundary: float) -> FloatArray:
+    """Sizes of the half-maximum surface of the blurred fitted ellipsoid on the lesion's own voxels."""
     points = voxel_points_mm(scene.box.geometry).reshape(-1, 3)
     normal = np.asarray(scene.box.geometry.slice_normal_lps)
     shape = blurred_ellipsoid(fit.parameters, points - scene.origin, normal).reshape(scene.inside.shape)
     model = (fit.background + fit.contrast * shape).astype(np.float32)
-    boundary = fit.background + fit.contrast / 2
-    seen = _surface_sizes(scene.values, scene.inside, boundary, fit.contrast, scene)
-    made = _surface_sizes(model, model >= boundary, boundary, fit.contrast, scene)
-    return seen - made
+    return _surface_sizes(model, model >= boundary, boundary, fit.contrast, scene)
 
 
 def _surface_sizes(

@@ -215,13 +215,13 @@ def _as_mask(volume: Volume, grown: Grown, seed: Vector3) -> LesionMask:
 
 
 def _region(volume: Volume, click: Shape3, seed: Vector3, radius_mm: float) -> LesionMask:
-    """Connected voxels within 2.5 standard deviations of the values around the click, inside a ball."""
+    """Connected voxels within three standard deviations or a quarter of the value at the click, inside a ball."""
     box = box_around(volume, click, radius_mm)
     local = np.subtract(click, box.start_zyx)
     around = box.values[tuple(slice(max(0, int(c) - 1), int(c) + 2) for c in local)]
     centre = float(np.median(around))
     noise = max(robust_noise(box.values - smoothed(box)), float(around.std()))
-    width = max(2.5 * noise, 0.05 * abs(centre))
+    width = max(3.0 * noise, 0.25 * abs(centre))
     ball = np.linalg.norm(voxel_points_mm(box.geometry) - np.asarray(seed), axis=-1) <= radius_mm
     alike = (np.abs(smoothed(box) - centre) <= width) & ball
     if box.usable is not None:

@@ -93,7 +93,7 @@ class LesionSheet(QWidget):
         column.addWidget(self.list)
         column.addWidget(self.hint)
         column.addWidget(self.table, 1)
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(session.case_changed, self._refresh)
         self._links.connect(session.active_lesion_changed, self._refresh)
         self._refresh(None)

@@ -42,7 +42,7 @@ class MessageBar(QFrame):
         row.addWidget(self._text, 1)
         row.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(session.message_posted, self.show_message)
         self._links.connect(session.volume_failed, self._on_failed)
 
@@ -98,7 +98,7 @@ class ProgressLine(QWidget):
         row.addWidget(self._bar)
         row.addWidget(self._stop)
         self._timer = self.startTimer(150)
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(session.jobs.changed, self.refresh)
         self.refresh()
 

@@ -34,11 +34,12 @@ class ReadingDesk(QWidget):
     def __init__(
         self, session: StudySession, choices: ReadingChoices | None = None,
         commands: tuple[Command, ...] | None = None, parent: QWidget | None = None,
+        options: ReadingOptions | None = None,
     ) -> None:
         super().__init__(parent)
         self._tool_buttons: dict[Tool, QToolButton] = {}
         self.session = session
-        self.options = ReadingOptions(choices)
+        self.options = options or ReadingOptions(choices)
         self.grid = ReadingGrid(session, self.options, self)
         self.commands = GridCommands(self.grid, commands) if commands else GridCommands(self.grid)
         self.commands.extra["help.keys"] = self.show_keys
@@ -61,7 +62,7 @@ class ReadingDesk(QWidget):
         column.addWidget(self.bar)
         column.addWidget(self.grid, 1)
         column.addLayout(line)
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(self.options.changed, self._show_tool)
         self._links.connect(self.grid.hovered, self.readout.setText)
         self._links.connect(self.grid.menu_requested, self._panel_menu)

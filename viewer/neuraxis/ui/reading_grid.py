@@ -55,7 +55,7 @@ class ReadingGrid(QWidget):
         self._after_resize = QTimer(self)  # the panels get their sizes after the grid does
         self._after_resize.setSingleShot(True)
         self._after_resize.timeout.connect(self._level_scales)
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(session.study_changed, self.hang_study)
         self._links.connect(session.point_changed, self._refresh_references)
         self._links.connect(self.options.changed, self._refresh_references)

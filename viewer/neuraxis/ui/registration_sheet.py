@@ -48,7 +48,7 @@ class RegistrationSheet(QWidget):
         column.addWidget(self.tree)
         column.addWidget(self.proposal)
         column.addLayout(buttons)
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(session.study_changed, self.refresh)
         self._links.connect(session.proposal_changed, self.refresh)
         self._links.connect(session.case_changed, self._on_case)

@@ -66,7 +66,7 @@ class SlicePanel(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(120, 100)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self._links = Connections()
+        self._links = Connections(self)
         for signal, slot in (
             (session.point_changed, self._repaint), (session.window_changed, self._on_series),
             (session.volume_loaded, self._on_series), (session.volume_failed, self._on_failed),

@@ -100,7 +100,7 @@ class StudyBrowser(QWidget):
         column.addWidget(self.tree, 1)
         column.addWidget(self.report_button)
         self._items: dict[str, QTreeWidgetItem] = {}
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(session.study_changed, self.refresh)
         self._links.connect(session.volume_loaded, self._set_thumbnail)
         self._links.connect(session.volume_failed, self._failed)

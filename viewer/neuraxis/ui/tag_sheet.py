@@ -127,7 +127,7 @@ class TagSheet(QWidget):
         column.addWidget(self.hint)
         column.addWidget(split, 1)
         self._shown: tuple[Tag, ...] | None = None
-        self._links = Connections()
+        self._links = Connections(self)
         self._links.connect(session.case_changed, self._refresh)
         self._links.connect(session.active_lesion_changed, self._refresh)
         self._refresh(None)

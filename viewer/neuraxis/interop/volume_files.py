@@ -1,0 +1,329 @@
+"""Volumes and masks as .nii, .nii.gz, .nrrd and .npy: voxels in real-world units with their place in the patient."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuraxis.domain.geometry import VolumeGeometry
+from neuraxis.domain.lesion import LesionMask
+from neuraxis.domain.study import Series
+from neuraxis.domain.volume import Volume
+from neuraxis.errors import GeometryError, ReadError, UsageError, WriteError
+
+SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".npy")
+_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_CODES = {"int16": 4, "float32": 16, "uint8": 2}
+_TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
+
+
+def write_volume(volume: Volume, path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Write a volume; returns what had to be done to it, in words (also for the user to see).
+
+    .nrrd and .npy (with a .json beside it) carry the voxels as they are, sheared grids included. NIfTI readers
+    expect a grid without holes: a slice for which no file exists is bridged linearly; where a file exists but was
+    refused nothing is made up, and only the longest run of slices without a gap is written.
+
+    Raises
+    ------
+    UsageError
+        When the ending is none of .nii.gz, .nii, .nrrd, .npy.
+    WriteError
+        When the file cannot be written; nothing half-written is left.
+    """
+    target = Path(path)
+    ending = _ending(target)
+    notes: list[str] = []
+    if ending in (".nii", ".nii.gz"):
+        volume, said = without_gaps(volume)
+        notes.extend(said)
+    array = volume.array if volume.array.dtype in (np.int16, np.float32) else volume.array.astype(np.float32)
+    _write(array, volume.geometry, target, ending, _about(volume, notes))
+    return tuple(notes)
+
+
+def write_mask(mask: LesionMask, path: str | os.PathLike[str]) -> None:
+    """Write a mask on the grid of its series, 0 and 1 as 8-bit numbers."""
+    target = Path(path)
+    about = {"series_uid": mask.series_uid, "method": mask.method}
+    _write(mask.full().astype(np.uint8), mask.geometry, target, _ending(target), about)
+
+
+def read_mask(path: str | os.PathLike[str], on: Series | VolumeGeometry) -> LesionMask:
+    """A mask from .nii, .nii.gz, .nrrd or .npy on the grid of a series; anything above 0.5 belongs to it.
+
+    Raises
+    ------
+    GeometryError
+        When the file's grid is not the series' grid (corners within 0.05 mm).
+    ReadError
+        When the file cannot be read.
+    """
+    geometry = on.geometry if isinstance(on, Series) else on
+    if geometry is None:
+        raise UsageError("the series of the mask is no volume", remedy="choose a series that is a volume")
+    source = Path(path)
+    array, found = _read(source, _ending(source))
+    if found is not None:
+        found = replace(found, frame_of_reference_uid=geometry.frame_of_reference_uid)
+    if array.shape != geometry.shape_zyx or (found is not None and not found.is_close_to(geometry, 0.05)):
+        raise GeometryError(
+            f"mask of {array.shape} voxels on another grid than the series", expected=f"{geometry.shape_zyx} voxels at the same places",
+            remedy="draw or resample the mask on the series it is measured on",
+        )
+    fields = {"series_id": on.id, "series_uid": on.series_uid} if isinstance(on, Series) else {}
+    return LesionMask.from_full(geometry, array > 0.5, method=f"mask file {source.name}", **fields)
+
+
+def without_gaps(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
+    """The volume as a NIfTI reader can take it, and what was done: see `write_volume`."""
+    if not volume.missing_slices:
+        return volume, ()
+    if volume.refused_slices:
+        return _longest_run(volume)
+    array = volume.array.copy()
+    present = np.array([k for k in range(len(array)) if k not in set(volume.missing_slices)])
+    for k in volume.missing_slices:
+        upper = int(np.searchsorted(present, k))
+        if upper in (0, len(present)):
+            continue
+        low, high = int(present[upper - 1]), int(present[upper])
+        weight = (k - low) / (high - low)
+        blended = array[low] * (1.0 - weight) + array[high] * weight
+        array[k] = np.rint(blended) if array.dtype == np.int16 else blended
+    slices = ", ".join(str(k + 1) for k in volume.missing_slices)
+    note = f"missing slices bridged by linear interpolation: {slices}"
+    return replace(volume, array=array), (note,)
+
+
+def _longest_run(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
+    gaps = [-1, *volume.missing_slices, volume.array.shape[0]]
+    start, stop = max(((a + 1, b) for a, b in zip(gaps, gaps[1:], strict=False)), key=lambda r: r[1] - r[0])
+    _, rows, columns = volume.array.shape
+    part = volume.cropped((start, 0, 0), (stop, rows, columns))
+    refused = ", ".join(str(k + 1) for k in volume.refused_slices)
+    note = (
+        f"slices {start + 1} to {stop} of {volume.array.shape[0]} written: the files of slices {refused} were left out "
+        "and nothing was made up in their place (.nrrd and .npy carry all slices)"
+    )
+    return part, (note,)
+
+
+def _about(volume: Volume, notes: list[str]) -> dict[str, Any]:
+    return {
+        "unit": volume.unit, "series_uid": volume.series_uid, "missing_slices": list(volume.missing_slices),
+        "caveats": [*volume.caveats, *notes],
+    }
+
+
+def _ending(path: Path) -> str:
+    name = path.name.lower()
+    for suffix in SUFFIXES:
+        if name.endswith(suffix):
+            return suffix
+    raise UsageError(f"{path.name} has no known ending", expected="one of " + ", ".join(SUFFIXES))
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A stream whose content takes the place of `path` only when all is written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as stream:
+            yield stream
+        os.replace(temporary, path)
+    except OSError as error:
+        raise WriteError(f"{path.name} cannot be written ({error.strerror or error})", remedy="choose another folder or free space") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _write(array: NDArray[Any], geometry: VolumeGeometry, path: Path, ending: str, about: dict[str, Any]) -> None:
+    if ending == ".npy":
+        _write_npy(array, geometry, path, about)
+        return
+    with _replacing(path) as stream:
+        if ending == ".nrrd":
+            stream.write(_nrrd_header(array, geometry, about))
+            packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+            for piece in array:
+                stream.write(packer.compress(np.ascontiguousarray(piece).data))
+            stream.write(packer.flush())
+        elif ending == ".nii":
+            _write_nifti(stream, array, geometry)
+        else:
+            # time 0 and no name in the gzip header: same input, same bytes
+            with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed:
+                _write_nifti(packed, array, geometry)
+
+
+def _write_nifti(stream: IO[bytes] | gzip.GzipFile, array: NDArray[Any], geometry: VolumeGeometry) -> None:
+    stream.write(nifti_header(array, geometry))
+    for piece in array:
+        stream.write(np.ascontiguousarray(piece, piece.dtype.newbyteorder("<")).data)
+
+
+def nifti_header(array: NDArray[Any], geometry: VolumeGeometry) -> bytes:
+    """352 bytes of NIfTI-1 header: sform with the exact grid in RAS mm, qform only where the grid is orthogonal."""
+    nz, ny, nx = array.shape
+    if max(array.shape) > 32767:
+        raise WriteError(f"{array.shape} voxels are too many for NIfTI-1", remedy="write .nrrd or .npy")
+    affine = _RAS @ geometry.affine_lps_from_xyz
+    spacing = geometry.spacing_xyz_mm
+    quaternion = None if geometry.is_sheared else _quaternion(affine[:3, :3] / np.array(spacing))
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, nx, ny, nz, 1, 1, 1, 1)
+    code = _CODES[array.dtype.name]
+    struct.pack_into("<2h", header, 70, code, array.dtype.itemsize * 8)
+    handed = -1.0 if np.linalg.det(affine[:3, :3]) < 0 else 1.0
+    struct.pack_into("<8f", header, 76, handed, *spacing, 0, 0, 0, 0)
+    struct.pack_into("<3f", header, 108, 352.0, 1.0, 0.0)
+    header[123] = 2
+    header[148:156] = b"Neuraxis"
+    struct.pack_into("<2h", header, 252, 0 if quaternion is None else 1, 1)
+    if quaternion is not None:
+        struct.pack_into("<6f", header, 256, *quaternion, *affine[:3, 3])
+    struct.pack_into("<12f", header, 280, *affine[:3].ravel())
+    header[344:348] = b"n+1\0"
+    return bytes(header)
+
+
+def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
+    """(b, c, d) of the unit quaternion of a rotation whose third column may be mirrored (qfac)."""
+    r = rotation.copy()
+    if np.linalg.det(r) < 0:
+        r[:, 2] = -r[:, 2]
+    k = np.array([
+        [r[0, 0] - r[1, 1] - r[2, 2], r[1, 0] + r[0, 1], r[2, 0] + r[0, 2], r[2, 1] - r[1, 2]],
+        [r[1, 0] + r[0, 1], r[1, 1] - r[0, 0] - r[2, 2], r[2, 1] + r[1, 2], r[0, 2] - r[2, 0]],
+        [r[2, 0] + r[0, 2], r[2, 1] + r[1, 2], r[2, 2] - r[0, 0] - r[1, 1], r[1, 0] - r[0, 1]],
+        [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], r[0, 0] + r[1, 1] + r[2, 2]],
+    ])
+    x, y, z, w = np.linalg.eigh(k / 3)[1][:, -1]
+    sign = -1.0 if w < 0 else 1.0
+    return float(x * sign), float(y * sign), float(z * sign)
+
+
+def _nrrd_header(array: NDArray[Any], geometry: VolumeGeometry, about: dict[str, Any]) -> bytes:
+    kind = {"int16": "short", "float32": "float", "uint8": "uchar"}[array.dtype.name]
+    nz, ny, nx = array.shape
+
+    def vector(v: Any) -> str:
+        return "(" + ",".join(repr(float(x)) for x in v) + ")"
+
+    lines = [
+        "NRRD0004", f"type: {kind}", "dimension: 3", "space: left-posterior-superior", f"sizes: {nx} {ny} {nz}",
+        "space directions: " + " ".join(vector(v) for v in (geometry.step_x_mm, geometry.step_y_mm, geometry.step_z_mm)),
+        "kinds: domain domain domain", "endian: little", "encoding: gzip", f"space origin: {vector(geometry.origin_lps_mm)}",
+    ]
+    for key, value in about.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        lines.append(f"{key}:={text}".replace("\n", " "))
+    return ("\n".join(lines) + "\n\n").encode("utf-8")
+
+
+def _write_npy(array: NDArray[Any], geometry: VolumeGeometry, path: Path, about: dict[str, Any]) -> None:
+    with _replacing(path) as stream:
+        np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+    with _replacing(path.with_suffix(".json")) as stream:
+        fields = {
+            "axes": "z, y, x", "shape_zyx": list(geometry.shape_zyx), "origin_lps_mm": list(geometry.origin_lps_mm),
+            "step_x_mm": list(geometry.step_x_mm), "step_y_mm": list(geometry.step_y_mm), "step_z_mm": list(geometry.step_z_mm),
+            "frame_of_reference_uid": geometry.frame_of_reference_uid, **about,
+        }
+        stream.write((json.dumps(fields, indent=1) + "\n").encode("utf-8"))
+
+
+def _read(path: Path, ending: str) -> tuple[NDArray[Any], VolumeGeometry | None]:
+    try:
+        if ending == ".npy":
+            return _read_npy(path)
+        data = path.read_bytes()
+        if ending == ".nrrd":
+            return _read_nrrd(data)
+        if ending == ".nii.gz":
+            data = gzip.decompress(data)
+        return _read_nifti(data)
+    except (OSError, EOFError, ValueError, KeyError, struct.error, zlib.error) as error:
+        raise ReadError(f"{path.name} cannot be read ({error})", expected="a mask as .nii, .nii.gz, .nrrd or .npy") from None
+
+
+def _read_npy(path: Path) -> tuple[NDArray[Any], VolumeGeometry | None]:
+    array = np.load(path, allow_pickle=False)
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return array, None
+    fields = json.loads(beside.read_text(encoding="utf-8"))
+    return array, VolumeGeometry(
+        tuple(fields["shape_zyx"]), tuple(fields["origin_lps_mm"]), tuple(fields["step_x_mm"]), tuple(fields["step_y_mm"]),
+        tuple(fields["step_z_mm"]),
+    )
+
+
+def _read_nifti(data: bytes) -> tuple[NDArray[Any], VolumeGeometry]:
+    mark = "<" if struct.unpack_from("<i", data, 0)[0] == 348 else ">"
+    if struct.unpack_from(mark + "i", data, 0)[0] != 348 or data[344:347] != b"n+1":
+        raise ValueError("not a NIfTI-1 file")
+    dimensions = struct.unpack_from(mark + "8h", data, 40)
+    nx, ny, nz = dimensions[1:4]
+    if min(nx, ny, nz) < 1 or any(d > 1 for d in dimensions[4 : dimensions[0] + 1]):
+        raise ValueError("not a volume of three dimensions")
+    kind = _TYPES[struct.unpack_from(mark + "h", data, 70)[0]]
+    offset = int(struct.unpack_from(mark + "f", data, 108)[0])
+    array = np.frombuffer(data, mark + kind, nx * ny * nz, offset).reshape(nz, ny, nx)
+    if struct.unpack_from(mark + "h", data, 254)[0] > 0:
+        affine = np.eye(4)
+        affine[:3] = np.array(struct.unpack_from(mark + "12f", data, 280)).reshape(3, 4)
+    else:
+        affine = _qform(data, mark)
+    return array, VolumeGeometry.from_affine((nz, ny, nx), _RAS @ affine)
+
+
+def _qform(data: bytes, mark: str) -> NDArray[np.float64]:
+    spacing = struct.unpack_from(mark + "4f", data, 76)
+    b, c, d, x, y, z = struct.unpack_from(mark + "6f", data, 256)
+    a = np.sqrt(max(0.0, 1 - b * b - c * c - d * d))
+    rotation = np.array([
+        [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+        [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+        [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+    ])
+    affine = np.eye(4)
+    affine[:3, :3] = rotation * np.array([spacing[1], spacing[2], spacing[3] * (-1 if spacing[0] < 0 else 1)])
+    affine[:3, 3] = (x, y, z)
+    return affine
+
+
+def _read_nrrd(data: bytes) -> tuple[NDArray[Any], VolumeGeometry]:
+    head, _, body = data.partition(b"\n\n")
+    fields = {}
+    for line in head.decode("utf-8").splitlines()[1:]:
+        key, found, value = line.partition(": ")
+        if found:
+            fields[key.strip().lower()] = value.strip()
+    if not head.startswith(b"NRRD") or fields.get("space", "").lower() not in ("left-posterior-superior", "lps"):
+        raise ValueError("not an NRRD file in left-posterior-superior space")
+    nx, ny, nz = (int(n) for n in fields["sizes"].split())
+    kind = {"short": "i2", "float": "f4", "uchar": "u1", "unsigned char": "u1", "int16": "i2", "uint8": "u1", "double": "f8"}[fields["type"]]
+    raw = gzip.decompress(body) if fields["encoding"] in ("gzip", "gz") else body
+    array = np.frombuffer(raw, "<" + kind, nx * ny * nz).reshape(nz, ny, nx)
+
+    def numbers(text: str) -> tuple[float, float, float]:
+        a, b, c = (float(v) for v in text.strip("() ").split(","))
+        return (a, b, c)
+
+    steps = [numbers(part) for part in fields["space directions"].split(" ") if part]
+    return array, VolumeGeometry((nz, ny, nx), numbers(fields["space origin"]), *steps)
