@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_neuraxis.layer_links import LayerLinks
 from neuraxis.app.options import ReadingOptions
 from neuraxis.app.session import StudySession
 from neuraxis.ui.dispatch import GuiThread
+from neuraxis.ui.layer_links import LayerLinks
 
 
 class ViewerSession:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_neuraxis.layer_links import set_limits
 from napari_neuraxis.sessions import acquire
 from neuraxis.app.options import Tool
 from neuraxis.domain.window import Window, automatic_window, window_presets
 from neuraxis.errors import NeuraxisError
+from neuraxis.ui.layer_links import set_limits
 from neuraxis.ui.lesion_sheet import LesionSheet
 from neuraxis.ui.load_report import LoadReportDialog
 from neuraxis.ui.message_bar import ProgressLine

@@ -53,7 +53,7 @@ def common(case: str, seed: int, plan: SeriesPlan, grid: Grid) -> Dataset:
     ds.SpecificCharacterSet = "ISO_IR 100"
     ds.SOPClassUID = CTImageStorage if plan.modality == "CT" else MRImageStorage
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = DATE
-    ds.StudyTime = "090000" if plan.modality == "CT" else "110000"
+    ds.StudyTime = "090000"
     ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = plan.time
     ds.AccessionNumber = ""
     ds.Modality = plan.modality

@@ -139,7 +139,7 @@ def cerebellum(c: Canvas, spaces: dict[str, Field], stem: Field, seed: int) -> d
     tonsil = c.empty()
     add_ellipsoid(c, tonsil, (7.4, 12.5, 5), (5.6, 7.5, 9), turn=rotation_xyz((0, -8, 0)))
     body = smooth_min(body, tonsil, 1.2)
-    body = smooth_max(body, np.maximum(spaces["inner"], spaces["infra"]) + F(2.0), 2)
+    body = smooth_max(body, spaces["inner"] + F(2.0), 2)
     body = smooth_max(body, c.z - tentorium_height(c) + F(1.6), 2)
     body = smooth_max(body, F(2.2) - stem, 2)
     warp = random_field(c.shape, c.step, (60, 60, 60), seed + 51)

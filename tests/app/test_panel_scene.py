@@ -10,7 +10,7 @@ from neuraxis.align.planes import Projection
 from neuraxis.app.outlines import mask_on_picture, outline_segments
 from neuraxis.app.panel_scene import PanelScene
 from neuraxis.app.panel_state import PanelState
-from neuraxis.app.pictures import grey_picture, native_picture
+from neuraxis.app.pictures import grey_picture, native_picture, screen_picture
 from neuraxis.app.session import StudySession
 from neuraxis.app.views import Orientation, native_view
 from neuraxis.domain.geometry import orientation_letters
@@ -153,6 +153,13 @@ def test_the_grey_of_whole_numbers_is_the_grey_of_the_window() -> None:
             np.testing.assert_array_equal(
                 grey_picture(values[::-1], window, inverted=inverted), window.to_grey(values[::-1], inverted=inverted)
             )
+
+
+def test_screen_pixels_are_the_grey_of_the_window_three_times() -> None:
+    whole = np.arange(-200, 200, dtype=np.int16).reshape(20, 20)
+    for values in (whole, whole.astype(np.float32) + 0.25):
+        grey = Window(40, 80).to_grey(values).astype(np.uint32)
+        np.testing.assert_array_equal(screen_picture(values, Window(40, 80)), grey * 0x010101 + 0xFF000000)
 
 
 def test_an_oblique_plane_that_is_turned_by_nothing_shows_the_native_values() -> None:

@@ -37,7 +37,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEURAXIS_SETTINGS", str(tmp_path / "settings.json"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def flush_deleted(qapp: Any) -> Iterator[None]:
     """Widgets that were thrown away are really gone after the test."""
     yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,8 @@ def plane(
 
 
 def panel(volume: Volume, letter: str = "a", **fields: Any) -> VolumePanel:
-    values: dict[str, Any] = {"plane": plane(), "window": BRAIN, **fields}
-    return VolumePanel(letter=letter, series=reference(volume), **values)
+    values: dict[str, Any] = {"plane": plane(), "window": BRAIN, "series": reference(volume), **fields}
+    return VolumePanel(letter=letter, **values)
 
 
 def one_panel(volume: Volume, **fields: Any) -> tuple[Recipe, Study]:
@@ -57,6 +58,7 @@ def arrow(**fields: Any) -> Mark:
     return Mark(kind="arrow", **values)
 
 
+@cache
 def lesion_on(volume: Volume, centre: tuple[float, float, float] = LESION, diameter_mm: float = 4.0) -> Lesion:
     points = volume.geometry.lps_from_index(np.moveaxis(np.indices(volume.array.shape), 0, -1))
     inside = np.linalg.norm(points - np.asarray(centre), axis=-1) < diameter_mm / 2

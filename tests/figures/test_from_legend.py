@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.figures.figure_cases import LESION, SHIFT, legend, lesion_on, two_frames
 from tests.figures.phantom_head import head, series_of, study_of
 
-from neuraxis.domain.legend import Panel
+from neuraxis.domain.legend import Claim, Panel
 from neuraxis.domain.study import Role
 from neuraxis.domain.transform import RegistrationSet
-from neuraxis.figures import Figure, Recipe, draw_figure, recipe_from_legend
+from neuraxis.figures import Figure, Recipe, draw_figure, recipe_at_point, recipe_from_legend
 from neuraxis.figures.recipe import PlaceholderPanel, VolumePanel
 from neuraxis.figures.sampling import PixelGrid, sample_grid
 from neuraxis.figures.scene import Picture, Polygon
@@ -208,3 +210,50 @@ def test_a_lesion_at_the_edge_of_the_scan_moves_the_field_of_view_inside() -> No
 def test_the_same_legend_gives_the_same_recipe() -> None:
     first, second = (recipe_from_legend(s, SEVEN, lesion, regs) for s, lesion, regs in (two_frames(), two_frames()))
     assert first == second
+
+
+def test_thin_ct_slices_are_averaged_for_brain_but_not_for_bone() -> None:
+    ct = head(spacing=(0.8, 0.8, 1.0))
+    figure = legend(
+        Panel("a", modality="CT", sequence="CT", window="brain"), Panel("b", modality="CT", sequence="CT", window="bone")
+    )
+    recipe = recipe_from_legend(study_of(series_of(ct, Role.CT)), figure, lesion_on(ct), RegistrationSet())
+    brain, bone = (volume_panel(recipe, x).plane for x in "ab")
+    assert 1.0 <= brain.slab_mm < 4.0  # never thicker than the lesion
+    assert brain.projection == "mean"
+    assert bone.slab_mm == 0.0
+
+
+def test_arrows_come_from_the_side_that_the_claims_state() -> None:
+    ct = head(hu=False, series_id="t2", lesion_value=20.0)
+    for side, sign in (("right", 1.0), ("left", -1.0)):
+        claim = Claim("location", "foramen_magnum", laterality=side)
+        figure = legend(Panel("a", modality="MR", sequence="T2", plane="axial", marks=("arrow",), claims=(claim,)))
+        study = study_of(series_of(ct, Role.T2, modality="MR"))
+        (mark,) = volume_panel(recipe_from_legend(study, figure, lesion_on(ct), RegistrationSet()), "a").marks
+        # an arrow from the patient's right points to screen right
+        assert np.cos(np.radians(mark.direction_deg)) * sign > 0.5
+
+
+def test_a_point_without_a_lesion_gives_whole_head_panels_without_arrows() -> None:
+    ct = head()
+    figure = legend(
+        Panel("a", modality="CT", sequence="CT", window="brain"), Panel("b", modality="CT", sequence="CT", plane="coronal"),
+        Panel("c", modality="CT", sequence="CT", zoom=True, marks=("arrow",)),
+    )
+    study = study_of(series_of(ct, Role.CT))
+    recipe = recipe_at_point(study, figure, (0.0, 0.0, 0.0), ct.frame_of_reference_uid)
+    assert [volume_panel(recipe, x).plane.field_of_view_mm[0] for x in "ab"] == [230.0, 230.0]
+    assert not volume_panel(recipe, "a").marks
+    assert len(volume_panel(recipe, "c").marks) == 1
+    assert draw_figure(recipe, study).scene.items
+
+
+def test_a_missing_slice_is_told_with_the_figure() -> None:
+    whole = head()
+    gappy = replace(whole, missing_slices=(40,), series_id="gap")
+    study = study_of(series_of(gappy, Role.CT))
+    recipe = recipe_at_point(
+        study, legend(Panel("a", modality="CT", sequence="CT")), (0.0, 0.0, 0.0), gappy.frame_of_reference_uid
+    )
+    assert any("1 slice missing" in note for note in draw_figure(recipe, study).notes)

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.figures.phantom_head import study_of
 
 from neuraxis.errors import ReadError, UsageError
-from neuraxis.figures import Recipe, draw_figure
+from neuraxis.figures import Recipe, draw_figure, picture_panel
 from neuraxis.figures.page_backend import page_pixels
+from neuraxis.figures.privacy import PrivacyError
 from neuraxis.figures.recipe import Layout, Mark, PicturePanel
 from neuraxis.figures.scene import Picture, Polygon, Text
-from tests.figures.phantom_head import study_of
 
 
 @pytest.fixture
@@ -69,7 +70,8 @@ def test_a_crop_shows_its_part_only_and_marks_stay_on_their_place(folder: Path) 
     circle = next(i for i in figure.scene.items if type(i).__name__ == "Circle")
     assert (circle.x_mm, circle.y_mm, circle.radius_mm) == pytest.approx(tuple(box.width_mm * v for v in (0.5, 0.5, 0.2)))
     shown = next(i for i in figure.scene.items if isinstance(i, Picture)).pixels
-    rows = np.flatnonzero(shown[:, shown.shape[1] // 2, 2].astype(int) - shown[:, shown.shape[1] // 2, 0] > 60)
+    middle = shown[:, shown.shape[1] // 3 :].astype(float).mean(axis=1)
+    rows = np.flatnonzero(middle[:, 2] - middle[:, 0] > 50)
     assert rows.min() / len(shown) == pytest.approx(0.4, abs=0.02)
     assert rows.max() / len(shown) == pytest.approx(0.6, abs=0.02)
 
@@ -105,3 +107,52 @@ def test_files_that_are_missing_outside_or_no_picture_are_refused(folder: Path) 
         drawn(folder / "below", PicturePanel(letter="a", file="link.png"))
     with pytest.raises(UsageError, match=r"crop_px \[390, 0, 20, 20\] reaches outside.*400 x 300"):
         drawn(folder, PicturePanel(letter="a", file="he40.png", crop_px=(390, 0, 20, 20)))
+
+
+def dicom_picture(path: Path, modality: str, burned: str = "NO") -> Path:
+    """A small RGB file as a camera or slide scanner writes it."""
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.2"
+    meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.3680043.8.498.7"
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    ds.SOPClassUID, ds.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.826.0.1.3680043.8.498.8", "1.2.826.0.1.3680043.8.498.9"
+    ds.Modality, ds.BurnedInAnnotation, ds.PatientName = modality, burned, "PLANTED^NAME"
+    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PlanarConfiguration = 40, 60, 3, 0
+    ds.PhotometricInterpretation = "RGB"
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit, ds.PixelRepresentation = 7, 0
+    pixels = np.zeros((40, 60, 3), dtype=np.uint8)
+    pixels[:, :30] = (200, 100, 150)
+    ds.PixelData = pixels.tobytes()
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_dicom_microscopy_image_is_a_panel(tmp_path: Path) -> None:
+    path = dicom_picture(tmp_path / "slide.dcm", "GM")
+    figure = drawn(tmp_path, picture_panel(path, "a", tmp_path, microns_per_pixel=2.0, scale_bar_um=40))
+    shown = next(i for i in figure.scene.items if isinstance(i, Picture)).pixels
+    assert tuple(shown[5, 5]) == (200, 100, 150)
+    assert tuple(shown[5, -5]) == (0, 0, 0)
+    assert b"PLANTED" not in figure.to_bytes(".png")
+
+
+def test_dicom_captures_and_burned_in_text_need_their_name(tmp_path: Path) -> None:
+    capture = picture_panel(dicom_picture(tmp_path / "capture.dcm", "OT"), "a", tmp_path)
+    with pytest.raises(PrivacyError, match=r"modality OT.*secondary_capture"):
+        drawn(tmp_path, capture)
+    assert drawn(tmp_path, capture, privacy_overrides=("secondary_capture",)).scene.items
+    burned = picture_panel(dicom_picture(tmp_path / "burned.dcm", "GM", "YES"), "a", tmp_path)
+    with pytest.raises(PrivacyError, match="burned_in"):
+        drawn(tmp_path, burned)
+
+
+def test_a_picture_outside_the_folder_cannot_become_a_panel(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with pytest.raises(UsageError, match="outside the folder"):
+        picture_panel(folder / "he40.png", "a", tmp_path / "other")

@@ -7,12 +7,12 @@ import zipfile
 from typing import Any
 
 import pytest
+from tests.figures.figure_cases import LESION, arrow, panel, plane
+from tests.figures.phantom_head import head, series_of, study_of
 
 from neuraxis.domain.study import Role
 from neuraxis.figures import Recipe, draw_figure
 from neuraxis.figures.recipe import Inset, Mark
-from tests.figures.figure_cases import LESION, arrow, panel, plane
-from tests.figures.phantom_head import head, series_of, study_of
 
 pptx = pytest.importorskip("pptx", reason="python-pptx is an extra")
 MM = 36000

@@ -76,7 +76,7 @@ def test_the_report_says_sizes_verdicts_reasons_and_limits() -> None:
     text = Outline(page()).text
     for words in (
         "For teaching and research; not a medical device.", "Long axis", "4.0 ± 0.4 mm", "33 ± 4 mm³", "supports",
-        "saddle hu 42 ± 8 HU on CT: no bridge (kernel H60s)", "saddle at most 100 HU [T]", "bone change: continuity (denied)",
+        "saddle HU 42 ± 8 HU on CT: no bridge (kernel H60s)", "saddle at most 100 HU [T]", "bone change: continuity (denied)",
         "✓ supported", "cannot be decided", "not reported", "rim (asserted by the reader)", "none (suggested)",
         "window bone W 2000 L 500", "panel b is empty: the legend asks for T2", "proposes no diagnosis",
     ):
@@ -120,3 +120,18 @@ def test_a_report_without_figure_or_tags_is_still_a_report(tmp_path: Path) -> No
     assert "Measurements" in path.read_text(encoding="utf-8")
     with pytest.raises(WriteError):
         write_report(path / "below.html", lesion=lesion_on(head()))
+
+
+def test_series_descriptions_quoted_by_evidence_become_roles() -> None:
+    volume = head()
+    study = study_of(series_of(volume, Role.CT, description="SMITH JOHN head"))
+    lesion = lesion_on(volume)
+    wanted = legend(Panel("a", modality="CT", sequence="CT"))
+    figure = draw_figure(recipe_from_legend(study, wanted, lesion, RegistrationSet()), study)
+    quoting = Evidence(
+        "midline_distance", -9.0, "mm", "", "5 mm [prop]", Verdict.SUPPORTS, "right of the midline",
+        inputs=(f"symmetry plane of {study.series[0].title}", "SMITH JOHN head is isotropic"),
+    )
+    html = report_html(lesion=lesion, tags=[Tag("laterality", "right", Verdict.SUPPORTS, (quoting,))], figure=figure)
+    assert "SMITH" not in html
+    assert "symmetry plane of CT" in html

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.figures.figure_cases import SAGITTAL, arrow, panel, plane, reference
+from tests.figures.phantom_head import FRAME_MR, head, series_of, study_of
 
 from neuraxis.domain.study import Role
 from neuraxis.figures import Recipe, draw_figure
 from neuraxis.figures.privacy import PrivacyError
 from neuraxis.figures.recipe import PlaceholderPanel
 from neuraxis.figures.sampling import PixelGrid, sample_grid
-from tests.figures.figure_cases import SAGITTAL, arrow, panel, plane, reference
-from tests.figures.phantom_head import FRAME_MR, head, series_of, study_of
 
 HOSTILE = "</script><script>alert(1)</script>\" onload=x"
 

@@ -50,6 +50,14 @@ class ArraySource:
     def read_volume(self) -> Volume:
         return self.volume
 
+    def read_slice(self, index: int) -> NDArray[Any]:
+        plane: NDArray[Any] = self.volume.array[index]
+        return plane
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
+        grey: NDArray[np.uint8] = np.clip(self.volume.array[index] // 4, 0, 255).astype(np.uint8)
+        return grey
+
 
 def ct_geometry(shape: tuple[int, int, int] = (12, 40, 48)) -> VolumeGeometry:
     """Slices of 0.6 mm, pixels of 0.45 mm columns and 0.5 mm rows: no two axes alike."""

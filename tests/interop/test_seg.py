@@ -133,6 +133,22 @@ def test_sources_without_type_2_attributes_are_accepted(scene: Scene, validator_
     assert np.array_equal(read_seg(path, bare.study)[0].full(), bare.inside)
 
 
+def test_odd_values_of_the_source_are_not_repeated(scene: Scene, validator_errors: Validator) -> None:
+    def spoil(dataset: Dataset, index: int) -> None:
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset.PatientSex, dataset.PatientBirthDate, dataset.StudyTime = "FEMALE", "1995-01", "noon"
+            dataset.PatientIdentityRemoved, dataset.DeidentificationMethod = "YES", ""
+
+    odd = scene.variant("odd", spoil)
+    path = written(odd)
+    assert validator_errors(path) == []
+    dataset = pydicom.dcmread(path)
+    assert (dataset.PatientSex, dataset.DeidentificationMethod) == ("", "not stated by the source")
+
+
 @pytest.mark.parametrize("axes", [
     ((0.0, 0.45, 0.0), (0.0, 0.0, -0.5), (0.9, 0.0, 0.0)),  # sagittal
     ((0.45, 0.0, 0.0), (0.0, 0.0, -0.5), (0.0, -0.9, 0.0)),  # coronal, slices to anterior

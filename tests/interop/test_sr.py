@@ -22,7 +22,7 @@ from neuraxis.interop.doubt import DoubtError
 from neuraxis.interop.seg import write_seg
 from neuraxis.interop.sr import write_sr
 from neuraxis.interop.sr_lesions import ReportLesion, report_lesions
-from neuraxis.interop.sr_read import read_sr
+from neuraxis.interop.sr_read import conflicting_reports, read_sr
 from neuraxis.interop.sr_tree import Item, read_report
 
 if TYPE_CHECKING:
@@ -230,6 +230,7 @@ def absent_image(dataset: Dataset) -> None:
     (wrong_value, "Long axis is written as 60 mm, its coordinates give 4.1 mm"),
     (outside, "a point lies outside the image of 48 x 40 pixels"),
     (no_number, "'Short axis' has no number"), (absent_image, "on an image that is not here"),
+    (absent_image, "7 of 7 images that the report refers to are not in the study"),
 ])
 def test_what_is_wrong_in_a_report_is_said(scene: Scene, change: Callable[[Dataset], None], words: str) -> None:
     notes = read_sr(edited(written(scene), change), scene.study).notes
@@ -277,6 +278,24 @@ def test_a_tree_without_end_is_refused(tmp_path: Path, levels: int) -> None:
         stream.write(opening * (levels + 1) + closing * (levels + 1))
     with pytest.raises(ReadError, match="nested deeper than 64"):
         read_sr(tmp_path / "deep.dcm")
+
+
+def test_two_reports_of_one_uid_that_differ_are_found(scene: Scene) -> None:
+    path = written(scene)
+    same = shutil.copy(path, scene.folder / "same.dcm")
+    assert conflicting_reports([path, Path(same)]) == ()
+    other = edited(path, wrong_value)
+    assert conflicting_reports([path, Path(same), other]) == ((path, other),)
+
+
+def test_two_representations_of_a_number_that_differ_are_no_number(scene: Scene) -> None:
+    def differ(dataset: Dataset) -> None:
+        items_named(dataset, "Surface Area of Mesh")[0].MeasuredValueSequence[0].NumericValue = "0.5"
+
+    path = written(scene)
+    assert "FloatingPointValue" in items_named(
+        pydicom.dcmread(path), "Surface Area of Mesh")[0].MeasuredValueSequence[0]
+    assert [n for n in read_sr(edited(path, differ), scene.study).notes if "Surface Area of Mesh' has no number" in n]
 
 
 def test_an_image_is_no_report(scene: Scene) -> None:

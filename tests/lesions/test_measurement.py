@@ -92,7 +92,8 @@ def test_a_cuboid_has_its_diagonal_and_the_longest_chord_across_it(shapes: Any) 
     assert _short(result) == pytest.approx(6 * np.hypot(12, 6) / 12, abs=0.5)
     assert _volume(result) == pytest.approx(12 * 6 * 8, rel=0.03)
     assert result.max_3d_diameter is not None
-    assert result.max_3d_diameter.quantity.value == pytest.approx(np.sqrt(144 + 36 + 64), abs=0.7)
+    # blur rounds a sharp corner, at which only an eighth of the neighbourhood is lesion, by about 0.5 mm
+    assert result.max_3d_diameter.quantity.value == pytest.approx(np.sqrt(144 + 36 + 64), abs=1.1)
 
 
 def test_a_tilted_cylinder_has_its_volume_and_largest_diameter(shapes: Any) -> None:

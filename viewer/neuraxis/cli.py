@@ -26,7 +26,11 @@ app = typer.Typer(
     "For teaching and research; not a medical device.",
 )
 
-StudyPath = Annotated[Path, typer.Argument(metavar="PATH", help="folder, zip, DICOMDIR or file", show_default=False)]
+StudyPath = Annotated[
+    Path,
+    # readable=False: what cannot be read is the reader's to say, with exit code 1
+    typer.Argument(metavar="PATH", help="folder, zip, DICOMDIR or file", show_default=False, readable=False),
+]
 At = Annotated[str, typer.Option("--at", metavar="L,P,S", help="point in LPS mm, frame of reference of --series")]
 SeriesKey = Annotated[str | None, typer.Option("--series", help="id, UID or number; default: the thinnest CT")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, nothing else")]

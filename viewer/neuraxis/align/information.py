@@ -165,9 +165,10 @@ def _edge(
     flat: NDArray[np.float32], base: NDArray[np.int64], step: int, weight: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Value between two neighbouring columns, and their difference."""
-    low = flat.take(base)
-    slope = flat.take(base + step) - low
-    return low + weight * slope, slope
+    low: NDArray[np.float32] = flat.take(base)
+    slope: NDArray[np.float32] = flat.take(base + step) - low
+    value: NDArray[np.float64] = low + weight * slope
+    return value, slope
 
 
 def body_centre(level: Level) -> FloatArray:

@@ -16,6 +16,7 @@ from neuraxis.app.pictures import (
     grey_picture,
     native_picture,
     oblique_picture,
+    screen_picture,
     slice_centre_lps_mm,
     slice_count,
     slice_index_of,
@@ -69,6 +70,7 @@ class PanelScene:
         self._is_fitted = True
         self._size = (1, 1)
         self._pictures: dict[str, tuple[Hashable, Any]] = {}
+        self._pixels: NDArray[np.uint32] | None = None
 
     @property
     def series(self) -> Series | None:
@@ -253,17 +255,17 @@ class PanelScene:
             volume, view, slab_mm=state.slab_mm, projection=state.projection, pixel_mm=pixel_mm))
         return made
 
-    def grey(self) -> NDArray[np.uint8] | None:
-        """The picture in 8-bit grey, C-contiguous."""
+    def screen_pixels(self) -> NDArray[np.uint32] | None:
+        """The picture in grey as 0xffRRGGBB, C-contiguous; the same array is filled anew for the next picture."""
         picture, window, series = self.picture(), self.window(), self.series
         if picture is None or window is None or series is None:
             return None
         inverted = self.state.inverted != series.inverted
         key = (picture, window, inverted)
-        made: NDArray[np.uint8] = self._cached(
-            "grey", key, lambda: grey_picture(picture.values, window, inverted=inverted)
+        self._pixels = self._cached(
+            "pixels", key, lambda: screen_picture(picture.values, window, inverted=inverted, out=self._pixels)
         )
-        return made
+        return self._pixels
 
     def overlay(self) -> tuple[Picture, NDArray[np.uint8], Registration | None] | None:
         """The second series on the same plane with its grey, where its frame can be reached; else None."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from neuraxis.align.planes import Projection
 from neuraxis.app.pictures import PROJECTION_WORDS, Picture, slice_count, slice_spacing_mm
 from neuraxis.app.views import OBLIQUE_BADGE_DEGREES, NativeView, vector3
 from neuraxis.domain.geometry import Vector3, orientation_letters
 from neuraxis.domain.study import Confidence, Series
 from neuraxis.domain.volume import Volume
+from neuraxis.domain.window import Window
 
 
 def series_text(series: Series) -> str:
@@ -17,6 +20,15 @@ def series_text(series: Series) -> str:
         role += f" ({series.role.confidence.value})"
     number = f"{series.number}  " if series.number is not None else ""
     return f"{role}\n{number}{series.description}".strip()
+
+
+def window_text(window: Window | None) -> str:
+    """Name, width and level; explanations that say nothing ('WINDOW1') are left out."""
+    if window is None:
+        return ""
+    name = "" if re.fullmatch(r"(?i)window\s*\d*|user|algo\d*", window.name) else window.name
+    numbers = f"W {window.width:.4g} L {window.center:.4g}"
+    return f"{name}\n{numbers}" if name else numbers
 
 
 def position_text(normal: Vector3, point_lps_mm: Vector3) -> str:

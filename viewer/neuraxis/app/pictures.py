@@ -171,3 +171,27 @@ def grey_picture(values: NDArray[Any], window: Window, *, inverted: bool = False
         contiguous = np.ascontiguousarray(values)
         return np.asarray(np.take(_int16_table(window, inverted), contiguous.view(np.uint16)))
     return np.ascontiguousarray(window.to_grey(values, inverted=inverted))
+
+
+_RGB = np.arange(256, dtype=np.uint32) * np.uint32(0x010101) | np.uint32(0xFF000000)
+
+
+@lru_cache(maxsize=32)
+def _int16_rgb_table(window: Window, inverted: bool) -> NDArray[np.uint32]:
+    return np.asarray(_RGB[_int16_table(window, inverted)])
+
+
+def screen_picture(
+    values: NDArray[Any], window: Window, *, inverted: bool = False, out: NDArray[np.uint32] | None = None
+) -> NDArray[np.uint32]:
+    """The grey picture as 0xffRRGGBB, which a painter enlarges four times as fast as 8-bit grey.
+
+    `out` is filled and returned where its shape fits: a fresh megabyte a slice costs more than the table look-up.
+    """
+    pixels = out if out is not None and out.shape == values.shape else np.empty(values.shape, dtype=np.uint32)
+    if values.dtype == np.int16:
+        contiguous = np.ascontiguousarray(values)
+        np.take(_int16_rgb_table(window, inverted), contiguous.view(np.uint16), out=pixels, mode="clip")
+    else:
+        np.take(_RGB, window.to_grey(values, inverted=inverted), out=pixels, mode="clip")
+    return pixels

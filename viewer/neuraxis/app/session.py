@@ -97,6 +97,7 @@ class StudySession:
         self.study: Study | None = None
         self.path = ""
         self.active_lesion = ""
+        self.active_drawing = ""
         self.point_source = ""
         """Id of the series on which the linked point was placed last."""
         self.proposal: Registration | None = None
@@ -105,6 +106,7 @@ class StudySession:
         self._failures: dict[str, Message] = {}
         self._history = History()
         self._links = PointLinks()
+        self._drawings_made = 0
 
     # The study and its voxels
 
@@ -144,7 +146,7 @@ class StudySession:
             if job.key != "open":
                 job.cancel()
         self.study, self.path, self.active_lesion, self.proposal = None, "", "", None
-        self.point_source = ""
+        self.point_source = self.active_drawing = ""
         self._sources, self._windows, self._failures = {}, {}, {}
         self._history.clear()
         self._links = PointLinks()
@@ -384,9 +386,21 @@ class StudySession:
         roles = MappingProxyType({**self.case.roles, series_id: role})
         self.change("correct role", replace(self.case, roles=roles))
 
+    def new_drawing_uid(self) -> str:
+        """A name for a drawing, unique in this session."""
+        self._drawings_made += 1
+        return f"drawing {self._drawings_made}"
+
+    def set_active_drawing(self, uid: str) -> None:
+        """Choose a drawing: the delete key removes it."""
+        if self.active_drawing != uid:
+            self.active_drawing = uid
+            self.case_changed.emit(self.case)
+
     def add_drawing(self, drawing: Drawing) -> None:
         """Place a tool's mark, or put it in place of the one with its uid."""
         kept = tuple(d for d in self.case.drawings if d.uid != drawing.uid)
+        self.active_drawing = drawing.uid
         self.change(f"draw {drawing.tool}", replace(self.case, drawings=(*kept, drawing)))
 
     def delete_drawing(self, uid: str) -> None:
@@ -394,6 +408,15 @@ class StudySession:
         kept = tuple(d for d in self.case.drawings if d.uid != uid)
         if len(kept) != len(self.case.drawings):
             self.change("delete drawing", replace(self.case, drawings=kept))
+
+    def toggle_key_image(self, series_id: str, position: tuple[int, int] | None) -> None:
+        """Mark or unmark the slice shown as a key image."""
+        if position is None or not series_id:
+            return
+        image = (series_id, position[0])
+        known = self.case.key_images
+        kept = tuple(k for k in known if k != image) if image in known else (*known, image)
+        self.change("key image", replace(self.case, key_images=kept))
 
     # Registration
 

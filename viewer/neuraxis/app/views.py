@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import itertools
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,6 +39,11 @@ def vector3(values: ArrayLike) -> Vector3:
     return (x, y, z)
 
 
+def cross(a: Vector3, b: Vector3) -> Vector3:
+    """Vector product of two tuples; many times faster than NumPy's on so little."""
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
+
+
 def _unit(values: ArrayLike) -> NDArray[np.float64]:
     v = np.asarray(values, dtype=np.float64)
     unit: NDArray[np.float64] = v / np.linalg.norm(v)
@@ -62,10 +68,10 @@ class NativeView:
     right: Vector3
     down: Vector3
 
-    @property
+    @cached_property
     def normal(self) -> Vector3:
         """LPS unit vector into the screen."""
-        return vector3(np.cross(self.right, self.down))
+        return cross(self.right, self.down)
 
     @property
     def tilt_degrees(self) -> float:
@@ -74,6 +80,7 @@ class NativeView:
         return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
 
 
+@lru_cache(maxsize=256)
 def native_view(geometry: VolumeGeometry, orientation: Orientation) -> NativeView:
     """The array plane nearest to `orientation`; every array axis serves exactly one of the three planes."""
     steps = np.array([geometry.step_z_mm, geometry.step_y_mm, geometry.step_x_mm], dtype=np.float64)
@@ -121,10 +128,10 @@ class ScreenView:
     width: int
     height: int
 
-    @property
+    @cached_property
     def normal(self) -> Vector3:
         """LPS unit vector into the screen."""
-        return vector3(np.cross(self.right, self.down))
+        return cross(self.right, self.down)
 
     @property
     def letters(self) -> tuple[str, str, str, str]:

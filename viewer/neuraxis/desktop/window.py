@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QAction, QKeySequence
@@ -25,6 +26,7 @@ from neuraxis.errors import NeuraxisError
 from neuraxis.ui import theme
 from neuraxis.ui.connections import Connections
 from neuraxis.ui.dispatch import GuiThread
+from neuraxis.ui.drawing_sheet import DrawingSheet
 from neuraxis.ui.lesion_sheet import LesionSheet
 from neuraxis.ui.load_report import LoadReportDialog
 from neuraxis.ui.message_bar import MessageBar, ProgressLine
@@ -32,6 +34,9 @@ from neuraxis.ui.reading_desk import ReadingDesk
 from neuraxis.ui.registration_sheet import RegistrationSheet
 from neuraxis.ui.study_browser import StudyBrowser
 from neuraxis.ui.tag_sheet import TagSheet
+
+if TYPE_CHECKING:
+    from neuraxis.desktop.napari_dock import NapariDock
 
 
 class WorkstationWindow(QMainWindow):
@@ -54,10 +59,11 @@ class WorkstationWindow(QMainWindow):
         self.browser = StudyBrowser(self.session, self)
         self.browser.has_layers = True
         self.lesions = LesionSheet(self.session, self)
+        self.drawings = DrawingSheet(self.session, self)
         self.tags = TagSheet(self.session, self)
         self.registration = RegistrationSheet(self.session, self)
         self.progress = ProgressLine(self.session, self)
-        self.napari_dock: QDockWidget | None = None
+        self.napari_dock: NapariDock | None = None
         self._arrange()
         self._connect()
         self._fill_menus()
@@ -83,10 +89,13 @@ class WorkstationWindow(QMainWindow):
             "browser": self._dock("Study", self.browser, area.LeftDockWidgetArea),
             "registration": self._dock("Linking", self.registration, area.LeftDockWidgetArea),
             "lesions": self._dock("Lesions", self.lesions, area.RightDockWidgetArea),
+            "drawings": self._dock("Measurements", self.drawings, area.RightDockWidgetArea),
             "tags": self._dock("Tags", self.tags, area.RightDockWidgetArea),
         }
-        self.resizeDocks([self.docks["browser"], self.docks["lesions"]], [270, 360], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["lesions"], self.docks["tags"]], [380, 560], Qt.Orientation.Vertical)
+        self.tabifyDockWidget(self.docks["lesions"], self.docks["drawings"])
+        self.docks["lesions"].raise_()
+        self.resizeDocks([self.docks["browser"], self.docks["lesions"]], [260, 420], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks["lesions"], self.docks["tags"]], [400, 540], Qt.Orientation.Vertical)
         self.resizeDocks([self.docks["browser"], self.docks["registration"]], [700, 190], Qt.Orientation.Vertical)
         self.statusBar().addPermanentWidget(self.progress)
         self.statusBar().setSizeGripEnabled(False)
@@ -106,6 +115,7 @@ class WorkstationWindow(QMainWindow):
         link(self.browser.layer_requested, self.show_layer)
         link(self.lesions.segment_requested, self._take_segment_tool)
         link(self.lesions.jump_requested, self._jump)
+        link(self.drawings.focus_requested, self.desk.grid.focus)
         link(self.tags.point_requested, self._show_point)
         link(self.tags.register_requested, self._tell_unregistered)
         link(self.session.study_changed, self._study_changed)
@@ -255,16 +265,12 @@ class WorkstationWindow(QMainWindow):
 
     def toggle_theme(self) -> None:
         """Light or dark; remembered."""
-        from dataclasses import replace
-
         self.settings = replace(self.settings, theme="light" if self.settings.theme == "dark" else "dark")
         apply_theme(self.settings.theme)
         self._save_settings()
 
     def toggle_drag(self) -> None:
         """Direction of the level; remembered."""
-        from dataclasses import replace
-
         down = not self.settings.drag_down_brightens
         self.settings = replace(self.settings, drag_down_brightens=down)
         self.desk.options.set(drag_down_brightens=down)
@@ -283,19 +289,17 @@ class WorkstationWindow(QMainWindow):
 
     def show_layer(self, series_id: str) -> None:
         """A series as a layer of the napari canvas."""
-        from neuraxis.desktop.napari_dock import add_series_layer
-
         self.show_napari()
-        add_series_layer(self, series_id)
+        if self.napari_dock is not None:
+            self.napari_dock.links.show_when_loaded(series_id)
 
     def closeEvent(self, event: Any) -> None:
         """Stop all work and let go of everything."""
         if self.napari_dock is not None:
-            from neuraxis.desktop.napari_dock import close_napari_dock
-
-            close_napari_dock(self)
-        for part in (self.desk, self.browser, self.lesions, self.tags, self.registration, self.progress,
-                     self.message_bar):
+            self.napari_dock.release()
+            self.napari_dock = None
+        for part in (self.desk, self.browser, self.lesions, self.drawings, self.tags, self.registration,
+                     self.progress, self.message_bar):
             part.detach()
         self._links.release()
         self.session.close()

@@ -134,7 +134,7 @@ def decode_text(data: bytes, charset: str) -> tuple[str, bool]:
     data = data.rstrip(b"\0 ")
     if data.isascii() and b"\x1b" not in data:
         return data.decode("ascii"), True
-    first = charset.split("\\")[0].strip().replace("ISO 2022 IR ", "ISO_IR ")
+    first = charset.split("\\", maxsplit=1)[0].strip().replace("ISO 2022 IR ", "ISO_IR ")
     if b"\x1b" in data and "2022" in charset:
         return _decode_escapes(data, charset)
     codec = _CHARACTER_SETS.get(first)

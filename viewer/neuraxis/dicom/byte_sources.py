@@ -85,6 +85,7 @@ class InflatedSource:
         self.consumed = start
         self.ended = False
         self.size = self.limit + 1
+        self.too_long = f"inflates beyond {INFLATE_RATIO} times its size"
 
     def _inflate_to(self, length: int) -> None:
         pending = b""
@@ -101,14 +102,14 @@ class InflatedSource:
             self.data += piece
             self.ended = self.inflater.eof
             if len(self.data) > self.limit:
-                raise DamagedFileError(f"inflates beyond {INFLATE_RATIO} times its size; left out")
+                raise DamagedFileError(self.too_long)
         if self.ended:
             self.size = len(self.data)
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset` of the inflated data set."""
         if offset + length > self.limit:
-            raise DamagedFileError(f"inflates beyond {INFLATE_RATIO} times its size; left out")
+            raise DamagedFileError(self.too_long)
         self._inflate_to(offset + length)
         return bytes(self.data[offset : offset + length])
 
@@ -175,7 +176,8 @@ def printable(text: str, limit: int = 200) -> str:
             out.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
         else:
             out.append(c)
-    return "".join(out[:limit]) + ("…" if len(text) > limit else "")
+    shown = "".join(out)
+    return shown if len(shown) <= limit and len(text) <= limit else shown[: limit - 1] + "…"
 
 
 _DIRECTION_MARKS = frozenset([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF])

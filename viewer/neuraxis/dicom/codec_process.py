@@ -124,7 +124,7 @@ def _answer(buffer: mmap.mmap, request: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"picture of {array.nbytes} bytes where {request['room']} were expected")
     view = np.frombuffer(buffer, array.dtype, array.size, request["out"])
     view[...] = array.reshape(-1)
-    answer = {"dtype": array.dtype.str, "shape": list(array.shape)}
+    answer: dict[str, Any] = {"dtype": array.dtype.str, "shape": list(array.shape)}
     if request.get("verify"):
         answer["same"] = _check_round_trip(data, array, request)
     return answer

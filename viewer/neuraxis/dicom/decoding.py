@@ -46,10 +46,11 @@ class DecodingProcess:
         self.stop()
         self.size = max(_MIN_BUFFER, (size + 4095) // 4096 * 4096)
         descriptor = _anonymous_file(self.size)
+        inherited: tuple[int, ...] = ()
         if descriptor is None:
             name = f"neuraxis-{os.getpid()}-{id(self)}-{time.monotonic_ns()}"
             self.buffer = mmap.mmap(-1, self.size, tagname=name)  # type: ignore[call-arg, unused-ignore]
-            where, inherited = f"tag:{name}", ()
+            where = f"tag:{name}"
         else:
             self.buffer = mmap.mmap(descriptor, self.size)
             where, inherited = f"fd:{descriptor}", (descriptor,)
@@ -103,7 +104,9 @@ class DecodingProcess:
         answer: dict[str, Any] = json.loads(data)
         return answer
 
-    def decode(self, data: bytes, stream: Codestream, pixel_format: PixelFormat, *, verify: bool = False) -> tuple[NDArray[Any], bool | None]:
+    def decode(
+        self, data: bytes, stream: Codestream, pixel_format: PixelFormat, *, verify: bool = False
+    ) -> tuple[NDArray[Any], bool | None]:
         """Decode one frame; the array is a view of the shared buffer, valid until the next call.
 
         Returns the array and, where `verify`, whether encoding it again gave the same bytes.

@@ -233,8 +233,9 @@ class _Walk:
                 position = end
                 continue
             if position + length > size:
+                too_long = getattr(self.cursor.source, "too_long", None)
                 raise DamagedFileError(
-                    f"is damaged: element {tag_text(tag)} claims {length} bytes, the file has {size}"
+                    too_long or f"is damaged: element {tag_text(tag)} claims {length} bytes, the file has {size}"
                 )
             if tag in wanted:
                 self.keep(tag, vr, position, length)

@@ -44,7 +44,7 @@ class Frame:
     """One picture: which file, which frame in it, and its attributes.
 
     `own` holds the raw values of `OWN_ATTRIBUTES` in that order. `position` is the LPS position in mm of the centre of
-    the first pixel, None where absent or unusable. `decimals` is the number of decimals the position was written with.
+    the first pixel, None where absent or unusable. `decimals` are the numbers of decimals its coordinates were written with.
     """
 
     ref: FileRef
@@ -55,7 +55,7 @@ class Frame:
     file_size: int
     index: int = 0
     position: Vector | None = None
-    decimals: int = 0
+    decimals: tuple[int, int, int] = (0, 0, 0)
     position_problem: str = ""
     stack: str = ""
     inflated: bool = False
@@ -114,16 +114,16 @@ class Frame:
         return _text(self.own[_CONTENT_TIME])
 
 
-def read_position(raw: bytes) -> tuple[Vector | None, int, str]:
+def read_position(raw: bytes) -> tuple[Vector | None, tuple[int, int, int], str]:
     """(position, decimals written, why not) of ImagePositionPatient."""
     if not raw.strip(b"\0 "):
-        return None, 0, "has no position"
+        return None, (0, 0, 0), "has no position"
     parts = raw.split(b"\\")
     if len(parts) != 3:
-        return None, 0, f"ImagePositionPatient has {len(parts)} values, needs 3"
+        return None, (0, 0, 0), f"ImagePositionPatient has {len(parts)} values, needs 3"
     (x, dx), (y, dy), (z, dz) = _coordinate(parts[0]), _coordinate(parts[1]), _coordinate(parts[2])
     if x is None or y is None or z is None:
-        return None, 0, "ImagePositionPatient is not three numbers"
+        return None, (0, 0, 0), "ImagePositionPatient is not three numbers"
     if max(abs(x), abs(y), abs(z)) > 1e5:
-        return None, 0, "ImagePositionPatient is beyond 100 m"
-    return (x, y, z), max(dx, dy, dz), ""
+        return None, (0, 0, 0), "ImagePositionPatient is beyond 100 m"
+    return (x, y, z), (dx, dy, dz), ""

@@ -215,6 +215,32 @@ def _decode(
     return _settle(array, stream, f, findings, frame.name)
 
 
+_MIN_VERIFIED_SIDE = 256
+_CLEARLY_ODD = 3.0
+
+
+def is_damaged_jpeg_2000(frame: Frame, ratio: float) -> bool:
+    """Whether a suspicious JPEG 2000 frame is damaged; `ratio` says how unlike its neighbours it is.
+
+    Decoders pass over flipped bits in silence. A reversible codestream made with the usual parameters comes out byte
+    for byte when the decoded picture is encoded again; small pictures cannot be checked so and are judged by `ratio`.
+    """
+    f = frame.common.pixel_format
+    assert f is not None
+    with open_file() as opened:
+        opened.open(frame)
+        assert opened.source is not None
+        data = frame_bytes(frame, opened.source)
+        stream = read_codestream(data, f)
+        if not stream.reversible or stream.codec != "jpeg2k":
+            return False
+        if min(f.rows, f.columns) < _MIN_VERIFIED_SIDE:
+            return ratio > _CLEARLY_ODD
+        with POOL.process() as process:
+            _, same = process.decode(data, stream, f, verify=True)
+    return same is False and ratio > 1.5
+
+
 def _settle(
     array: AnyArray, stream: Codestream, f: PixelFormat, findings: Findings, name: str
 ) -> tuple[AnyArray, PixelFormat]:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from neuraxis.dicom.attributes import Common, parse_common
 from neuraxis.dicom.byte_sources import DescriptorSource, FileRef, MemorySource, open_regular, read_at
+from neuraxis.dicom.codestream import read_codestream
 from neuraxis.dicom.elements import CHUNK_BYTES, UNDEFINED, ByteSource, DamagedFileError, Header, walk_header
 from neuraxis.dicom.frame import OWN_INDEX, Frame, read_position
-from neuraxis.dicom.tags import COMPRESSED, OWN_ATTRIBUTES, TRANSFER_SYNTAX_UID
+from neuraxis.dicom.tags import COMPRESSED, OWN_ATTRIBUTES, TRANSFER_SYNTAX_UID, UNCOMPRESSED
 
 _OWN_TAGS = tuple(OWN_ATTRIBUTES.values())
 _OWN_SET = frozenset(_OWN_TAGS)
@@ -231,22 +232,52 @@ def _check_trailing(frame: Frame, source: ByteSource, end: int) -> str:
     return f"{rest} bytes after the data set"
 
 
+MAX_FRAME_BYTES = 512 << 20
+MAX_EXPANSION = 1000
+EXPANSION_FLOOR_BYTES = 64 << 20
+
+
+def _check_bomb(frame: Frame, compressed: int) -> None:
+    """Refuse frames that claim far more pixels than their compressed bytes can stand for."""
+    pixel_format = frame.common.pixel_format
+    assert pixel_format is not None
+    one = pixel_format.frame_bytes
+    total = one * frame.common.frames
+    if total > EXPANSION_FLOOR_BYTES and total > MAX_EXPANSION * compressed:
+        raise DamagedFileError(f"claims {_size(total)} of pixels in {_size(compressed)} of file: not decoded")
+    if one > MAX_FRAME_BYTES:
+        raise DamagedFileError(f"claims {_size(one)} of pixels in one picture: not decoded before it is asked for")
+
+
+def _size(count: int) -> str:
+    for unit, step in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= step:
+            return f"{count / step:.2g} {unit}" if count < 10 * step else f"{count / step:.0f} {unit}"
+    return f"{count} bytes"
+
+
 def _check_fragments(frame: Frame, source: ByteSource) -> None:
-    position, count = frame.pixel_offset, 0
+    """Walk the fragments of encapsulated pixels; check the first codestream's own header against the file's."""
+    position, count, total = frame.pixel_offset, 0, 0
     limit = frame.common.frames * 64 + 1024
+    start: bytes = b""
     while True:
         head = source.read(position, 8)
         if len(head) < 8:
             raise DamagedFileError("compressed pixel data is cut (no end mark)")
         kind = head[:4]
         length = int.from_bytes(head[4:8], "little")
-        if frame.common.big_endian:
-            raise DamagedFileError("compressed pixel data in a big endian file")
         position += 8
         if kind == b"\xfe\xff\xdd\xe0":
             break
         if kind != b"\xfe\xff\x00\xe0" or length == UNDEFINED or position + length > source.size:
             raise DamagedFileError("compressed pixel data is cut")
+        if count == 0 and frame.common.frames == 1 and length == 4 and any(source.read(position, 4)):
+            frame.extra["note"] = "basic offset table is wrong: picture read from all fragments"
+        elif count > 0:
+            total += length
+            if count == 1:
+                start = source.read(position, min(length, 4096))
         position += length
         count += 1
         if count > limit:
@@ -255,6 +286,14 @@ def _check_fragments(frame: Frame, source: ByteSource) -> None:
         raise DamagedFileError("compressed pixel data holds no picture")
     if count - 1 < frame.common.frames:
         raise DamagedFileError(f"claims {frame.common.frames} frames, has {count - 1}")
+    _check_bomb(frame, total)
+    pixel_format = frame.common.pixel_format
+    assert pixel_format is not None
+    if pixel_format.transfer_syntax in UNCOMPRESSED:
+        raise DamagedFileError("declares uncompressed pixels, has compressed ones")
+    stream = read_codestream(start, pixel_format)
+    if stream.signed and not pixel_format.signed and pixel_format.samples == 1:
+        frame.extra["note"] = "codestream is signed, header says unsigned: read as signed; not for measurement"
     if position < source.size and not frame.inflated:
         note = _check_trailing(frame, source, position)
         if note:

@@ -152,7 +152,7 @@ def split_mosaic(frame: Frame) -> list[Frame]:
     for tile in range(count):
         x, y, z = (float(v) for v in first + direction * step * tile)
         position: Vector = (x, y, z)
-        out.append(replace(frame, common=common, position=position, decimals=6, tiles=(tile, across, count),
+        out.append(replace(frame, common=common, position=position, decimals=(6, 6, 6), tiles=(tile, across, count),
                            extra=dict(frame.extra)))
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -63,10 +64,14 @@ def depths(frames: Sequence[Frame]) -> tuple[Array, Array]:
     return positions, positions @ _normal(frames[0])[2]
 
 
-def rounding_mm(frames: Sequence[Frame], step_mm: float) -> float:
-    """How far a written position may be from the true one, from its decimals; never more than 5 % of a step or 0.05 mm."""
-    decimals = max(f.decimals for f in frames)
-    return min(0.5 * 10.0**-decimals, max(0.05, 0.05 * step_mm))
+def rounding_mm(frames: Sequence[Frame], step_mm: float) -> Array:
+    """How far each written coordinate may be from the true one, from its decimals (x, y, z).
+
+    Never more than 5 % of a step or 0.05 mm, whichever is larger: beyond that rounding explains nothing.
+    """
+    decimals = np.array([f.decimals for f in frames]).max(axis=0)
+    rounding: Array = np.minimum(0.5 * 10.0**-decimals, max(0.05, 0.05 * step_mm))
+    return rounding
 
 
 def unplaced_reason(frame: Frame) -> str:
@@ -99,7 +104,7 @@ def split_stacks(frames: list[Frame]) -> list[Stack]:
     drift = sideways / np.maximum(gaps, 1e-6)[:, None]
     usual = np.median(drift, axis=0)
     jump = np.linalg.norm((drift - usual) * gaps[:, None], axis=1)
-    limit = 4 * rounding_mm(frames, typical) + 2 * EXACT_MM
+    limit = 4 * float(rounding_mm(frames, typical).max()) + 2 * EXACT_MM
     jumps = np.flatnonzero(jump > max(limit, 0.05))
     if 0 < len(jumps) <= max(1, len(frames) // 4):
         for k in jumps:
@@ -111,7 +116,7 @@ def split_stacks(frames: list[Frame]) -> list[Stack]:
 
 def _cut(ordered: list[Frame], cuts: dict[int, str], depth: Array) -> list[Stack]:
     bounds = [0, *(k + 1 for k in sorted(cuts)), len(ordered)]
-    parts = [(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = list(itertools.pairwise(bounds))
     main = max(b - a for a, b in parts)
     stacks = []
     for a, b in parts:
@@ -184,7 +189,7 @@ def _place(frames: list[Frame], placement: Placement) -> None:
         placement.slots[int(slot)] = frame
     placement.missing = tuple(k for k, f in enumerate(placement.slots) if f < 0)
     _say_gaps(placement, np.diff(depth), float(np.linalg.norm(step)))
-    _say_rest(placement, frames, positions, thickness)
+    _say_rest(placement, positions, thickness)
 
 
 def _implausible(gaps: Array, thickness: float | None) -> str:
@@ -206,13 +211,12 @@ def _regular_grid(frames: list[Frame], positions: Array, depth: Array) -> tuple[
         index = np.concatenate([[0], np.cumsum(np.rint(gaps / step))]).astype(np.int64)
         if (np.diff(index) < 1).any() or index[-1] + 1 > 3 * len(frames) + 2:
             continue
-        tolerance = EXACT_MM + rounding_mm(frames, step)
-        ends = _fit_ends(positions, index)
-        for origin, vector in (ends, _fit_least_squares(positions, index)):
-            off = np.linalg.norm(positions - (origin + index[:, None] * vector), axis=1)
-            limit = EXACT_MM if vector is ends[1] else tolerance * np.sqrt(3)
-            if off.max() <= limit:
-                return origin, vector, index
+        origin, vector = _fit_ends(positions, index)
+        if np.linalg.norm(positions - (origin + index[:, None] * vector), axis=1).max() <= EXACT_MM:
+            return origin, vector, index
+        origin, vector = _fit_least_squares(positions, index)
+        if (np.abs(positions - (origin + index[:, None] * vector)) <= EXACT_MM + 1.2 * rounding_mm(frames, step)).all():
+            return origin, vector, index
     return None
 
 
@@ -264,17 +268,14 @@ def _say_gaps(placement: Placement, gaps: Array, step_mm: float) -> None:
         placement.warnings.append(f"{len(placement.missing)} slices are missing in {len(wide)} gaps")
 
 
-def _say_rest(placement: Placement, frames: list[Frame], positions: Array, thickness: float | None) -> None:
+def _say_rest(placement: Placement, positions: Array, thickness: float | None) -> None:
     geometry = placement.geometry
     assert geometry is not None
     index = [k for k, f in enumerate(placement.slots) if f >= 0]
     expected = np.asarray(geometry.origin_lps_mm) + np.array(index)[:, None] * np.asarray(geometry.step_z_mm)
     off = float(np.linalg.norm(positions - expected, axis=1).max())
     if off > EXACT_MM:
-        decimals = max(f.decimals for f in frames)
-        placement.warnings.append(
-            f"positions are written with {decimals} decimals: slices lie within {off:.2g} mm of equal steps"
-        )
+        placement.warnings.append(f"positions are rounded in the file: slices lie within {off:.2g} mm of equal steps")
     if thickness and geometry.slice_distance_mm > 1.05 * thickness:
         placement.warnings.append(f"{geometry.slice_distance_mm - thickness:.3g} mm gap between slices of {thickness:g} mm")
 
@@ -286,7 +287,7 @@ def _uneven(
     span = depth[-1] - depth[0]
     line = (positions[-1] - positions[0]) / span
     sideways = np.linalg.norm(positions - positions[0] - (depth - depth[0])[:, None] * line, axis=1)
-    if sideways.max() > 0.05 + rounding_mm(frames, float(span)):
+    if sideways.max() > 0.05 + float(rounding_mm(frames, float(span)).max()):
         placement.refusal = f"slice origins scatter by {sideways.max():.3g} mm across the slice plane"
         return
     gaps = np.diff(depth)

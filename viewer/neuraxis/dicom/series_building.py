@@ -116,6 +116,8 @@ def _warnings(group: Group, commons: list[Common], refusal: str | None) -> list[
         out.append(note if count == len(group.frames) and count > 1 else f"{example[note].name}: {note}" + (
             f" (and {count - 1} more)" if count > 1 else ""
         ))
+    if group.frames[0].ref.is_member:
+        out.append(f"read from the archive {printable(os.path.basename(group.frames[0].ref.open_path))}")
     if any(not f.own[0].strip(b"\0 ") for f in group.frames):
         out.append("no SOPInstanceUID: can be viewed, annotations cannot be stored as DICOM")
     if any("ModalityLUTSequence" in c.raw for c in commons):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
@@ -14,13 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuraxis.dicom.attributes import Common
-from neuraxis.dicom.elements import DamagedFileError
+from neuraxis.dicom.elements import UNDEFINED, DamagedFileError
 from neuraxis.dicom.frame import Frame
-from neuraxis.dicom.frame_reader import OpenFile, is_direct, open_file, read_direct, read_stored
+from neuraxis.dicom.frame_reader import OpenFile, is_damaged_jpeg_2000, is_direct, open_file, read_direct, read_stored
 from neuraxis.dicom.meaning import Meaning
 from neuraxis.dicom.pictures import picture_of
 from neuraxis.dicom.placing import Placement
-from neuraxis.dicom.stored_values import AnyArray, Findings, NeedsFloatError, SlicePlan, apply_plan, pad_mask
+from neuraxis.dicom.plausibility import lost_blocks, unlike_neighbours
+from neuraxis.dicom.stored_values import (
+    AnyArray,
+    Findings,
+    HighBitsFoundError,
+    NeedsFloatError,
+    SlicePlan,
+    apply_plan,
+    high_bits_are_values,
+    pad_mask,
+)
+from neuraxis.dicom.tags import JPEG_2000
 from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.errors import CancelledError, ReadError, UsageError
 
@@ -45,6 +57,7 @@ class SeriesSource:
     plans: dict[int, SlicePlan] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     kept: Any = None
+    keep_high_bits: bool | None = None
 
     @property
     def slice_count(self) -> int:
@@ -106,6 +119,17 @@ class SeriesSource:
         except (DamagedFileError, OSError) as error:
             raise ReadError(f"{frame.name}: {error}", remedy="choose another picture") from None
 
+    def decide_high_bits(self) -> None:
+        """Decide once for the series what bits above BitsStored are; see `high_bits_are_values`."""
+        samples, stored = [], 16
+        with open_file() as opened:
+            for frame in self.frames[:: max(1, len(self.frames) // 16)]:
+                with contextlib.suppress(DamagedFileError, OSError):
+                    raw, as_format = read_stored(frame, opened, Findings())
+                    stored = as_format.stored
+                    samples.append(raw.view(raw.dtype.str.replace("i", "u")).copy())
+        self.keep_high_bits = high_bits_are_values(samples, stored)
+
     def _frame_at(self, index: int) -> Frame | tuple[int, int, float] | None:
         if not 0 <= index < self.slice_count:
             raise UsageError(f"slice {index}", expected=f"0 to {self.slice_count - 1}")
@@ -127,9 +151,12 @@ class SeriesSource:
                 for kind in types:
                     out = np.empty((f.rows, f.columns), kind)
                     try:
-                        fill_slice(frame, plan, out, None, opened, Findings())
+                        fill_slice(frame, plan, out, None, opened, Findings(keep_high_bits=self.keep_high_bits))
                     except NeedsFloatError:
                         continue
+                    except HighBitsFoundError:
+                        self.decide_high_bits()
+                        return self._one(frame)
                     return out
         except (DamagedFileError, OSError) as error:
             raise ReadError(f"{frame.name}: {error}", remedy="choose another slice") from None
@@ -141,7 +168,8 @@ def fill_slice(
 ) -> bool:
     """Read one frame into `out` (rows, columns) in real-world units; returns whether it holds padding."""
     if plan.is_plain and out.dtype == np.int16 and is_direct(frame) and out.flags.c_contiguous:
-        read_direct(frame, memoryview(out).cast("B"), opened)
+        read_direct(frame, out.data.cast("B"), opened)
+        findings.see(frame, out)
         quick = _finish_in_place(out, plan, padding)
         if quick is not None:
             return quick
@@ -201,21 +229,47 @@ class _VolumeReading:
     def run(self) -> Volume:
         plans = [self.source.plan(c) for c in {id(f.common): f.common for _, f in self.jobs}.values()]
         kinds: list[type[Any]] = [np.int16] if all(p.keeps_integers for p in plans) else []
-        for kind in [*kinds, np.float32]:
+        kinds.append(np.float32)
+        while True:
+            kind = kinds[0]
             self._check_memory(np.dtype(kind).itemsize)
             self.array: AnyArray = np.empty(self.shape, kind)
-            self.padding, self.failed, self.findings, self.done = None, {}, Findings(), 0
+            self.padding, self.failed, self.done = None, {}, 0
+            self.findings = Findings(keep_high_bits=self.source.keep_high_bits)
             try:
                 self._read_all()
             except NeedsFloatError:
+                kinds.pop(0)
+                continue
+            except HighBitsFoundError:
+                self.source.decide_high_bits()
                 continue
             break
+        self._look_for_damage()
         if len(self.failed) == len(self.jobs):
             raise ReadError(
                 f"no slice of series {self.source.series_id} can be read: {next(iter(self.failed.values()))}",
                 expected="pixels as the header describes them", remedy="see the load report",
             )
         return self._volume()
+
+    def _look_for_damage(self) -> None:
+        """Leave out slices whose pixels show damage beside their neighbours."""
+        slots = [slot for slot, _ in self.jobs if slot not in self.failed]
+        frames = dict(self.jobs)
+        if self.findings.zero_sectors:
+            sectors = {
+                slot: self.findings.zero_sectors[id(frame)] for slot, frame in self.jobs
+                if id(frame) in self.findings.zero_sectors
+            }
+            with open_file() as opened:
+                lost = lost_blocks(sectors, slots, lambda k: np.ascontiguousarray(read_stored(frames[k], opened, Findings())[0]))
+            for slot, reason in lost.items():
+                self.failed[slot] = f"{frames[slot].name}: {reason}; slice left out"
+        if all(f.common.transfer_syntax in JPEG_2000 and f.pixel_length == UNDEFINED for f in frames.values()):
+            for slot, ratio in unlike_neighbours(self.array, slots).items():
+                if is_damaged_jpeg_2000(frames[slot], ratio):
+                    self.failed[slot] = f"{frames[slot].name}: the compressed picture is damaged; slice left out"
 
     def _check_memory(self, width: int) -> None:
         need = float(np.prod(self.shape, dtype=np.float64)) * width
@@ -270,6 +324,8 @@ class _VolumeReading:
             rows = None if plan.padding is None else self._padding_rows(slot)
             if fill_slice(frame, plan, self.array[slot], rows, opened, self.findings):
                 return
+        except ReadError:
+            raise
         except (DamagedFileError, OSError) as error:
             self.failed[slot] = f"{frame.name}: {error}; slice left out"
 

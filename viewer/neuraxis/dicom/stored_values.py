@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuraxis.dicom.attributes import Common, PixelFormat, Rescale
+from neuraxis.dicom.frame import Frame
 from neuraxis.dicom.meaning import Meaning, ModalityLut, linear_map, modality_lut
+from neuraxis.dicom.plausibility import zero_sectors
+from neuraxis.errors import ReadError
 
 AnyArray = NDArray[Any]
 
@@ -71,36 +74,57 @@ class Findings:
     lock: threading.Lock = field(default_factory=threading.Lock)
     caveats: dict[str, None] = field(default_factory=dict)
     keep_high_bits: bool | None = None
-    lowest: float = np.inf
+    zero_sectors: dict[int, NDArray[np.intp]] = field(default_factory=dict)
+
+    def see(self, frame: Frame, raw: AnyArray) -> None:
+        """Remember where a slice's stored bytes hold blocks of zeros."""
+        found = zero_sectors(raw)
+        if found is not None:
+            self.zero_sectors[id(frame)] = found
 
     def say(self, text: str) -> None:
         """Add a caveat once."""
         with self.lock:
             self.caveats[text] = None
 
-    def decide_high_bits(self, raw: AnyArray, plan: SlicePlan, name: str) -> bool:
-        """Whether bits above BitsStored belong to the values; decided once a series, from the picture itself.
 
-        Overlay or garbage bits make a picture rougher than it is without them; bits of a value that was declared
-        too narrow make it smoother.
-        """
-        with self.lock:
-            if self.keep_high_bits is None:
-                self.keep_high_bits = False if plan.overlay_bits else _smoother_with(raw, plan.pixel_format.stored)
-            keep = self.keep_high_bits
-        if keep:
-            self.say(f"values exceed BitsStored {plan.pixel_format.stored} (first seen in {name}): not for measurement")
-        return keep
+class HighBitsFoundError(Exception):
+    """A slice holds bits above BitsStored, and it was not decided yet what they are."""
 
 
-def _smoother_with(raw: AnyArray, stored: int) -> bool:
-    """Whether unsigned words are smoother along rows with the bits above `stored` than without them."""
-    whole = raw.astype(np.int64)
-    high = whole >> stored
-    if (high == high.flat[0]).all():
+def high_bits_are_values(samples: list[AnyArray], stored: int) -> bool:
+    """Whether the bits above `stored` of unsigned pictures belong to their values, judged from neighbouring pixels.
+
+    One and the same far pattern in all pixels is garbage. Otherwise the bits are kept only where the picture proves
+    them: neighbours whose high bits differ are close with them and a whole turn apart without. An edge of about one
+    turn looks like the opposite, so nothing else is decided.
+
+    Raises
+    ------
+    ReadError
+        When the pictures do not tell.
+    """
+    near = 1 << max(1, stored - 2)
+    proof = doubt = 0
+    patterns: set[int] = set()
+    for raw in samples:
+        whole = raw.astype(np.int64)
+        high, low = whole >> stored, whole & ((1 << stored) - 1)
+        patterns.update(int(v) for v in np.unique(high)[:3])
+        for axis in (0, 1):
+            differ = np.diff(high, axis=axis) != 0
+            with_bits = np.abs(np.diff(whole, axis=axis))[differ] < near
+            without = np.abs(np.diff(low, axis=axis))[differ] < near
+            doubt += int(np.count_nonzero(without & ~with_bits))
+            proof += int(np.count_nonzero(with_bits & ~without))
+    if len(patterns) == 1 and min(patterns) >= 4:
         return False
-    low = whole & ((1 << stored) - 1)
-    return bool(np.abs(np.diff(whole, axis=-1)).sum() < np.abs(np.diff(low, axis=-1)).sum())
+    if proof >= 4 * doubt + 64:
+        return True
+    raise ReadError(
+        f"values exceed BitsStored {stored}, and the pictures do not tell whether the bits above belong to them",
+        expected=f"values below {1 << stored}, or overlay bits that are declared", remedy="ask for the original images",
+    )
 
 
 def stored_numbers(raw: AnyArray, plan: SlicePlan, findings: Findings, name: str) -> AnyArray:
@@ -122,7 +146,12 @@ def stored_numbers(raw: AnyArray, plan: SlicePlan, findings: Findings, name: str
                 return signed
         elif int(raw.max()) <= mask:
             return raw
-        elif findings.decide_high_bits(raw, plan, name):
+        elif plan.overlay_bits:
+            pass
+        elif findings.keep_high_bits is None:
+            raise HighBitsFoundError
+        elif findings.keep_high_bits:
+            findings.say(f"values exceed BitsStored {f.stored} (first seen in {name}): not for measurement")
             return raw
     values = (raw.astype(np.int64) >> shift) & mask
     if f.signed:

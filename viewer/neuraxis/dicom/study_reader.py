@@ -50,6 +50,8 @@ def open_study(
     if progress is not None:
         progress(0.0, "listing files")
     listing = list_files(shown, should_stop)
+    if should_stop is not None and should_stop():
+        raise CancelledError("opening the study was stopped")
     if not listing.files and not listing.skipped:
         raise ReadError(f"{printable(shown)} holds no files", expected="DICOM files", remedy="choose another folder")
     # thousands of small records are about to be made and none of them is garbage

@@ -120,7 +120,7 @@ OWN_ATTRIBUTES: dict[str, int] = {
 KEYWORD_OF: dict[int, str] = {tag: keyword for keyword, (tag, _) in ATTRIBUTES.items()} | {
     tag: keyword for keyword, tag in OWN_ATTRIBUTES.items()
 }
-TYPE_OF: dict[int, str] = {tag: kind for tag, kind in ATTRIBUTES.values()} | dict.fromkeys(OWN_ATTRIBUTES.values(), "S")
+TYPE_OF: dict[int, str] = dict(ATTRIBUTES.values()) | dict.fromkeys(OWN_ATTRIBUTES.values(), "S")
 
 WANTED: frozenset[int] = frozenset(KEYWORD_OF) | {TRANSFER_SYNTAX_UID}
 

@@ -96,4 +96,5 @@ class Volume:
             padding=None if self.padding is None else self.padding[box],
             missing_slices=tuple(i - start[0] for i in self.missing_slices if start[0] <= i < stop[0]),
             sop_instance_uids=self.sop_instance_uids[start[0] : stop[0]],
+            refused_slices=tuple(i - start[0] for i in self.refused_slices if start[0] <= i < stop[0]),
         )

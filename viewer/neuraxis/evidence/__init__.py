@@ -2,6 +2,7 @@
 
 from neuraxis.evidence.collect import collect, describe_all, metrics
 from neuraxis.evidence.context import DuralTailAnswers, EvidenceContext, ReaderAnswers
+from neuraxis.evidence.extent import enhancing_extent
 from neuraxis.evidence.metric import Metric, MetricDescription
 from neuraxis.evidence.mimics import MimicsRow, mimics_table
 
@@ -14,6 +15,7 @@ __all__ = [
     "ReaderAnswers",
     "collect",
     "describe_all",
+    "enhancing_extent",
     "metrics",
     "mimics_table",
 ]

@@ -62,7 +62,9 @@ class Anatomy:
 
     def flag_at(self, flags: BoolArray, points_lps_mm: ArrayLike) -> BoolArray:
         """One of the masks at points (..., 3), nearest voxel."""
-        held: BoolArray = sample(flags.astype(np.float32), self.geometry, points_lps_mm, order=0, outside=0.0) > 0.5
+        held: BoolArray = np.asarray(
+            sample(flags.astype(np.float32), self.geometry, points_lps_mm, order=0, outside=0.0) > 0.5, dtype=bool
+        )
         return held
 
 

@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuraxis.domain.geometry import FloatArray
+from neuraxis.domain.geometry import FloatArray, VolumeGeometry
 from neuraxis.domain.study import Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.evidence.bone_continuity import bone_numbers
 from neuraxis.evidence.calcification import ct_for_values
 from neuraxis.evidence.metric import Metric, MetricDescription
-from neuraxis.evidence.sampling import sample
+from neuraxis.evidence.sampling import sample, voxel_points
 from neuraxis.evidence.symmetry import MidlinePlane, midline_of
 from neuraxis.evidence.verdicts import Answer, not_assessable, tag_from, unclear
 
 if TYPE_CHECKING:
     from neuraxis.evidence.context import EvidenceContext
 
-REACH_MM = 10.0
+REACH_MM = 6.0
+FIT_MM = (4.0, 14.0)
 BONE_HU = 300.0
 THICKEST_MM = 1.5
 LATTICE_MM = 1.0
 SEARCH_MM = 3.0
-ERODED, GROWN = -0.25, 0.25
-SAME = 0.12
+CHANGED_MM3, SAME_MM3 = 100.0, 40.0
+SAME_SHARE = 0.10
+CONTROLS = ((0, 24, 0), (0, -24, 0), (0, 0, 20), (0, 0, -20), (0, 20, -16))
+"""Where the two sides are compared away from the lesion, mm from it in the lesion's frame."""
 RULE = (
-    "bone volume within 10 mm relative to the mirrored side: erosion below -25 %, hyperostosis above +25 %, each beyond "
-    "3 x the repeat error; no change within 12 % and 2 x the repeat error [prop]"
+    "hyperostosis: more than 100 mm3 of bone without counterpart, more than 1.5 x any control place and 3 x the "
+    "opposite difference; erosion: the same for missing bone; none: at most 40 mm3 and 10 % either way [prop]"
 )
 
 DESCRIPTION = MetricDescription(
     key="bone_asymmetry",
     title="Bone beside the lesion against the mirrored side",
     concepts=("bone_change",),
-    formula="(V - V_m) / max(V, V_m) with V the volume of HU >= 300 within 10 mm of the lesion's surface (lesion left "
-    "out) and V_m the same around the mirrored lesion, the mirror image moved by up to 3 mm to fit best; the repeat "
-    "error is the median absolute value of the same quotient at mirrored places without lesion",
-    unit="1",
+    formula="volume of bone (HU >= 300) within 6 mm of the lesion that has no bone within 1 mm on the mirrored side "
+    "(more), and of mirrored bone that has none within 1 mm on this side (less); the mirror image is moved by up to 3 mm "
+    "to fit best between 4 and 14 mm from the lesion; the repeat error is the larger of the two at mirrored places "
+    "without lesion",
+    unit="mm3",
     inputs=("CT with slices of at most 1.5 mm", "symmetry plane", "lesion mask"),
     rules=(RULE,),
     limits=(
         "near the midline the mirrored place is the lesion itself: not assessable",
         "a lesion continuous with bone cannot be told from hyperostosis",
-        "remodelling and fracture are the reader's",
-        "change of shape without change of volume is not seen",
+        "changes of less than about 1.5 mm are not seen; remodelling and fracture are the reader's",
     ),
     source="comparison with the mirrored patch; thresholds: project",
     mark="prop",
@@ -56,38 +60,42 @@ DESCRIPTION = MetricDescription(
 
 @dataclass(frozen=True)
 class BoneAsymmetry:
-    """Bone volumes (mm3) of the two sides, quotient, repeat error and HU of bone on both sides."""
+    """Volumes in mm3: bone near the lesion on both sides, bone without counterpart, and the same at control places."""
 
     volume_mm3: float
     mirrored_mm3: float
-    quotient: float
-    repeat_error: float
-    hu: float
-    mirrored_hu: float
+    more_mm3: float
+    less_mm3: float
+    repeat_mm3: float
     controls: int
 
 
-def quotient_of(volume: float, mirrored: float) -> float:
-    """(V - V_m) / max(V, V_m); 0 where neither side has bone."""
-    return (volume - mirrored) / max(volume, mirrored) if max(volume, mirrored) > 0 else 0.0
+def unmatched(own: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Bone of each side that has none of the other within one lattice step."""
+    from scipy import ndimage
+
+    six = ndimage.generate_binary_structure(3, 1)
+    return own & ~ndimage.binary_dilation(other, six), other & ~ndimage.binary_dilation(own, six)
 
 
 def judge(asymmetry: BoneAsymmetry, continuous: bool) -> dict[str, Answer]:
     """Verdict for each value but continuity."""
-    q, error = asymmetry.quotient, asymmetry.repeat_error
+    more, less, repeat = asymmetry.more_mm3, asymmetry.less_mm3, asymmetry.repeat_mm3
     text = (
-        f"bone within 10 mm {asymmetry.volume_mm3:.0f} mm3, mirrored side {asymmetry.mirrored_mm3:.0f} mm3: "
-        f"{100 * q:+.0f} % (repeat error {100 * error:.0f} %)"
+        f"{more:.0f} mm3 more and {less:.0f} mm3 less bone than on the mirrored side within 6 mm "
+        f"({asymmetry.volume_mm3:.0f} and {asymmetry.mirrored_mm3:.0f} mm3 in all; control places up to {repeat:.0f} mm3)"
     )
-    if max(asymmetry.volume_mm3, asymmetry.mirrored_mm3) < 30:
-        return _unchanged("there is no bone within 10 mm of the lesion, nor of its mirror image")
+    larger = max(asymmetry.volume_mm3, asymmetry.mirrored_mm3)
+    if larger < 10:
+        return _unchanged("there is no bone within 6 mm of the lesion, nor of its mirror image")
     if continuous:
         return unclear("bone_change", f"{text}; the lesion is continuous with bone, so bone of its own cannot be told")
-    if q > max(GROWN, 3 * error):
+    enough = max(CHANGED_MM3, 1.5 * repeat)
+    if more > enough and more > 3 * less:
         return _changed("hyperostosis", text)
-    if q < min(ERODED, -3 * error):
+    if less > enough and less > 3 * more:
         return _changed("erosion", text)
-    if abs(q) <= max(SAME, 2 * error) and error < 0.15:
+    if asymmetry.controls and max(more, less) <= min(SAME_MM3, max(5.0, SAME_SHARE * larger)):
         return _unchanged(text)
     return unclear("bone_change", f"{text}: neither clearly the same nor clearly different")
 
@@ -110,79 +118,71 @@ def _changed(kind: str, text: str) -> dict[str, Answer]:
     }
 
 
-def measure_asymmetry(
-    array: NDArray[np.generic], context: EvidenceContext, series: Series, plane: MidlinePlane
-) -> BoneAsymmetry:
-    """Bone volumes around the lesion and its mirror image, and the repeat error at places without lesion."""
-    from neuraxis.domain.geometry import VolumeGeometry
-
-    centre = np.asarray(context.field.centre_lps_mm)
-    half = context.diameter_mm / 2 + REACH_MM + 2
+def measure_asymmetry(context: EvidenceContext, series: Series, plane: MidlinePlane) -> BoneAsymmetry:
+    """Bone without counterpart around the lesion, and at control places away from it."""
+    half = context.diameter_mm / 2 + FIT_MM[1]
     n = int(2 * half / LATTICE_MM) + 1
-    x, y, z = (float(v) for v in centre - half)
+    x, y, z = (float(v) for v in np.asarray(context.field.centre_lps_mm) - half)
     lattice = VolumeGeometry.axis_aligned((n, n, n), (LATTICE_MM,) * 3, (x, y, z), context.frame)
-    from neuraxis.evidence.sampling import voxel_points
-
-    points = voxel_points(lattice).reshape(-1, 3)
+    points = voxel_points(lattice)
     distance = context.field.at(points)
-    # 1 mm next to the lesion belongs to its blurred edge.
-    chosen = (distance > 1.0) & (distance <= REACH_MM)
-    points = points[chosen]
+    # The first 0.7 mm outside the lesion belong to its blurred edge.
+    zone = (distance > 0.7) & (distance <= REACH_MM)
+    fit = (distance > FIT_MM[0]) & (distance <= FIT_MM[1])
+    own, mirrored, more, less, _ = _compared(context, series, plane, points, zone, fit)
+    repeats = []
+    for shift in CONTROLS:
+        place = points + np.asarray(shift, dtype=np.float64)
+        clear = context.field.at(place) > REACH_MM
+        a, b, up, down, seen = _compared(context, series, plane, place, zone & clear, fit)
+        if seen > 0.8 and (zone & clear).sum() > 0.6 * zone.sum() and max(a, b) > 0.2 * max(own, mirrored):
+            repeats.append(max(up, down))
+    return BoneAsymmetry(own, mirrored, more, less, max(repeats, default=0.0), len(repeats))
+
+
+def _compared(
+    context: EvidenceContext, series: Series, plane: MidlinePlane, points: FloatArray, zone: NDArray[np.bool_],
+    fit: NDArray[np.bool_],
+) -> tuple[float, float, float, float, float]:
+    """Bone (own, mirrored), unmatched bone (own, mirrored) in mm3, and the share of the zone that was scanned."""
     way = context.way_to(series)
     assert way is not None
-    geometry = context.volume(series).geometry
+    volume = context.volume(series)
 
     def hu_at(where: FloatArray) -> FloatArray:
-        return sample(array, geometry, way.apply(where))
+        return sample(volume.array, volume.geometry, way.apply(where))
 
     own = hu_at(points)
-    other = hu_at(_fitted(points, own, plane, hu_at))
-    controls = []
-    for shift in ((0, 24, 0), (0, -24, 0), (0, 0, 20), (0, 0, -20), (0, 20, 16), (0, -20, 16), (0, 20, -16)):
-        place = points + np.asarray(shift, dtype=np.float64)
-        clear = context.field.at(place) > 1.0
-        a = hu_at(place)
-        b = hu_at(_fitted(place, a, plane, hu_at))
-        both = np.isfinite(a) & np.isfinite(b) & clear
-        if both.mean() < 0.6:
-            continue
-        va, vb = float((a[both] >= BONE_HU).sum()), float((b[both] >= BONE_HU).sum())
-        if max(va, vb) > 0.3 * max(1.0, float((own >= BONE_HU).sum())):
-            controls.append(abs(quotient_of(va, vb)))
-    both = np.isfinite(own) & np.isfinite(other)
-    volume, mirrored = float((own[both] >= BONE_HU).sum()), float((other[both] >= BONE_HU).sum())
-    cell = LATTICE_MM**3
-    return BoneAsymmetry(
-        volume * cell, mirrored * cell, quotient_of(volume, mirrored),
-        float(np.median(controls)) if len(controls) >= 2 else 0.2, _mean_hu(own), _mean_hu(other), len(controls),
-    )
-
-
-def _mean_hu(values: FloatArray) -> float:
-    bone = values[values >= BONE_HU]
-    return float(bone.mean()) if len(bone) else float("nan")
-
-
-def _fitted(points: FloatArray, own: FloatArray, plane: MidlinePlane, hu_at: object) -> FloatArray:
-    """Mirrored points, moved by up to `SEARCH_MM` so that the two sides agree best (heads are not quite symmetric)."""
-    assert callable(hu_at)
+    fitted = fit & np.isfinite(own)
     mirrored = plane.mirrored(points)
-    some = slice(None, None, max(1, len(points) // 3000))
+    other = hu_at(mirrored + _best_shift(mirrored[fitted], own[fitted], hu_at))
+    seen = np.isfinite(own) & np.isfinite(other)
+    a, b = seen & (own >= BONE_HU), seen & (other >= BONE_HU)
+    more, less = unmatched(a, b)
+    cell = LATTICE_MM**3
+    volumes = [float((zone & m).sum()) * cell for m in (a, b, more & seen, less & seen)]
+    return volumes[0], volumes[1], volumes[2], volumes[3], float(seen[zone].mean()) if zone.any() else 0.0
+
+
+def _best_shift(mirrored: FloatArray, own: FloatArray, hu_at: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """Shift of the mirror image, up to `SEARCH_MM`, at which the two sides agree best (heads are not quite symmetric)."""
+    if not len(own):
+        return np.zeros(3)
+    some = slice(None, None, max(1, len(own) // 2500))
     target = np.clip(own[some], -100, 800)
     best, lowest = np.zeros(3), np.inf
-    for step in (1.5, 0.75):
+    for step in (1.5, 0.75, 0.4):
         start = best.copy()
-        for dz in (-step, 0.0, step):
-            for dy in (-step, 0.0, step):
-                for dx in (-step, 0.0, step):
-                    shift = start + (dx, dy, dz)
-                    if np.abs(shift).max() > SEARCH_MM:
-                        continue
-                    error = float(np.nanmean(np.abs(np.clip(hu_at(mirrored[some] + shift), -100, 800) - target)))
-                    if error < lowest:
-                        best, lowest = shift, error
-    result: FloatArray = mirrored + best
-    return result
+        for move in np.ndindex(3, 3, 3):
+            shift = start + step * (np.array(move) - 1.0)
+            if np.abs(shift).max() > SEARCH_MM:
+                continue
+            values = np.clip(hu_at(mirrored[some] + shift), -100, 800)
+            seen = np.isfinite(values)
+            error = float(np.abs(values - target)[seen].mean()) if seen.mean() > 0.7 else np.inf
+            if error < lowest:
+                best, lowest = shift, error
+    return best
 
 
 def assess(context: EvidenceContext) -> tuple[Tag, ...]:
@@ -200,17 +200,16 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     if away < 0.5 * context.diameter_mm + 3.0:
         reason = f"the lesion is {away:.1f} mm from the midline: its mirror image overlaps it"
         return (_without_continuity(not_assessable("bone_change", DESCRIPTION.key, RULE, reason, "1", series.series_uid)),)
-    asymmetry = measure_asymmetry(context.volume(series).array, context, series, plane)
+    asymmetry = measure_asymmetry(context, series, plane)
     numbers, _, _ = bone_numbers(context)
     continuous = bool(numbers and numbers.dense and numbers.saddle_hu is not None and numbers.saddle_hu >= 300)
     answers = judge(asymmetry, continuous)
-    verdict, reason = answers["none"]
     evidence = Evidence(
-        DESCRIPTION.key, asymmetry.quotient, "1", series.series_uid, RULE, verdict, reason, 2 * asymmetry.repeat_error,
-        context.field.centre_lps_mm, context.frame,
+        DESCRIPTION.key, asymmetry.more_mm3 - asymmetry.less_mm3, "mm3", series.series_uid, RULE, *answers["none"],
+        asymmetry.repeat_mm3, context.field.centre_lps_mm, context.frame,
         (
-            f"mean HU of bone {asymmetry.hu:.0f}, mirrored {asymmetry.mirrored_hu:.0f}",
             f"{asymmetry.controls} control places", f"midline ± {plane.uncertainty_mm:.1f} mm", how,
+            f"residual {patch.registration.residual_mm:.2f} mm",
         ),
     )
     return (_without_continuity(tag_from("bone_change", answers, [evidence])),)

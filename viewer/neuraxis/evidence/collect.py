@@ -26,7 +26,9 @@ from neuraxis.evidence import (
     size,
 )
 from neuraxis.evidence.context import EvidenceContext
+from neuraxis.evidence.extent import widened
 from neuraxis.evidence.metric import Metric
+from neuraxis.evidence.partial import partial_reason, withheld
 from neuraxis.evidence.verdicts import merged, not_assessable
 
 _METRICS: tuple[Metric, ...] = (
@@ -56,16 +58,21 @@ def collect(context: EvidenceContext) -> tuple[Tag, ...]:
     """One tag a concept: suggested value, verdict, evidence and a verdict for every value that can be asked about.
 
     A metric that fails with a `NeuraxisError` (a volume that cannot be read, a mask that is empty) leaves its concepts
-    not assessable with that reason; the others go on.
+    not assessable with that reason; the others go on. Where enhancing tissue goes on beyond a mask that holds only a
+    calcified part, the metrics look at the whole lesion (`extent.widened`); where the rest does not enhance, what would
+    be said of the whole is taken back (`partial.withheld`).
     """
     tags: list[Tag] = []
+    whole = widened(context) or context
     for metric in _METRICS:
         description = metric.describe()
         try:
-            tags.extend(metric.assess(context))
+            tags.extend(metric.assess(context if metric.of_the_mask else whole))
         except NeuraxisError as error:
             tags.extend(
                 not_assessable(concept, description.key, description.rules[0], str(error), description.unit)
                 for concept in description.concepts
             )
-    return merged(tags)
+    result = merged(tags)
+    reason = partial_reason(whole)
+    return withheld(result, reason) if reason else result

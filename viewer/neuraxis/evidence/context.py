@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -111,6 +111,11 @@ class EvidenceContext:
         value: T = self._cache[key]
         return value
 
+    def with_lesion(self, lesion: Lesion) -> EvidenceContext:
+        """The same study with another mask for the lesion; volumes in memory are shared."""
+        kept = {k: v for k, v in self._cache.items() if isinstance(k, tuple) and k[0] == "volume"}
+        return replace(self, lesion=lesion, _cache=kept)
+
     @property
     def frame(self) -> str:
         """FrameOfReferenceUID in which the lesion is known."""
@@ -155,7 +160,7 @@ class EvidenceContext:
         """In words, why there is no measurable series of these roles."""
         names = " or ".join(r.value for r in roles)
         found = [s for s in self.study.series if s.role.role in roles]
-        usable = [s for s in self.study.volumes_of(*roles)]
+        usable = self.study.volumes_of(*roles)
         if not found:
             return f"the study has no {names} series"
         if not usable:

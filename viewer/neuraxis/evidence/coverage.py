@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neuraxis.domain.tag import Evidence, Tag, Verdict
+from neuraxis.domain.tag import Tag
 from neuraxis.evidence.metric import Metric, MetricDescription
-from neuraxis.evidence.verdicts import not_assessable, tag_from
+from neuraxis.evidence.verdicts import not_assessable
 
 if TYPE_CHECKING:
     from neuraxis.evidence.context import EvidenceContext
@@ -36,14 +36,7 @@ DESCRIPTION = MetricDescription(
 
 def assess(_context: EvidenceContext) -> tuple[Tag, ...]:
     """Says of each that it was not measured, so that no claim of it goes unanswered."""
-    return tuple(_unmeasured(concept, why) for concept, why in REASONS.items())
-
-
-def _unmeasured(concept: str, why: str) -> Tag:
-    if concept in ("herniation", "cystic", "flow_void"):
-        evidence = Evidence(DESCRIPTION.key, None, "", "", RULE, Verdict.NOT_ASSESSABLE, why)
-        return tag_from(concept, {}, [evidence], (Verdict.NOT_ASSESSABLE, why))
-    return not_assessable(concept, DESCRIPTION.key, RULE, why)
+    return tuple(not_assessable(concept, DESCRIPTION.key, RULE, why) for concept, why in REASONS.items())
 
 
 METRIC = Metric(DESCRIPTION, assess)

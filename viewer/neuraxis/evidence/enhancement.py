@@ -47,6 +47,7 @@ DESCRIPTION = MetricDescription(
     limits=(
         "without a pre-contrast T1 of the same kind nothing is said",
         "at 4 mm rim and solid enhancement cannot be told apart: one voxel of misregistration looks like a rim",
+        "calcified voxels cannot enhance and are left out of the pattern",
         "a vessel that touches the lesion enhances too; it is asked to come from 4 of 8 directions for that reason",
         "grades (mild, intense) and shapes other than rim and homogeneous are the reader's",
     ),
@@ -182,8 +183,14 @@ def _post_at(
     return sample(padded_to_nan(volume), volume.geometry, points)
 
 
-def measure_enhancement(difference: Difference, anatomy: Anatomy, centre: FloatArray) -> EnhancementNumbers | None:
-    """Index, controls, direction count and, where a core is left, shell against core."""
+def measure_enhancement(
+    difference: Difference, anatomy: Anatomy, centre: FloatArray, calcified: NDArray[np.bool_] | None = None
+) -> EnhancementNumbers | None:
+    """Index, controls, direction count and, where a core is left, shell against core.
+
+    `calcified` voxels cannot enhance and take no part in core and shell; where they leave too little of the core,
+    there is no pattern.
+    """
     patch, index = difference.patch, difference.index
     inside = (patch.distance_mm <= 1.0) & np.isfinite(index)
     if inside.sum() < 4:
@@ -198,6 +205,10 @@ def measure_enhancement(difference: Difference, anatomy: Anatomy, centre: FloatA
     )
     core = (patch.distance_mm <= -1.2 - 0.5 * patch.slice_mm * (patch.slice_mm > 1.5)) & np.isfinite(index)
     rim = (patch.distance_mm > -1.2) & (patch.distance_mm <= 0.4) & np.isfinite(index)
+    if calcified is not None and (core & calcified).any():
+        free = core & ~calcified
+        enough = free.sum() >= max(20, 0.3 * core.sum())
+        core, rim = (free, rim & ~calcified) if enough else (np.zeros_like(core), rim)
     ratio = float(index[rim].mean() / max(index[core].mean(), 0.02)) if core.sum() >= 5 and rim.sum() >= 5 else None
     variation = float(index[core].std() / max(index[core].mean(), 0.02)) if core.sum() >= 20 else None
     return EnhancementNumbers(
@@ -261,7 +272,11 @@ def judge(numbers: EnhancementNumbers, residual_mm: float, forbidden: str | None
         for name in ("rim", "homogeneous", "heterogeneous", "central"):
             answers[name] = (Verdict.NOT_ASSESSABLE, forbidden)
         return answers
-    if numbers.shell_over_core is not None:
+    if numbers.shell_over_core is None:
+        why = "no core without calcium is left: a rim around calcium and solid enhancement look alike"
+        for name in ("rim", "homogeneous", "heterogeneous", "central"):
+            answers[name] = (Verdict.NOT_ASSESSABLE, why)
+    else:
         ratio = f"{text}; outer part {numbers.shell_over_core:.2f} x the core"
         rim, solid = numbers.shell_over_core >= RIM_RATIO, numbers.shell_over_core < 1.15
         middle = (Verdict.NOT_ASSESSABLE, ratio)
@@ -289,7 +304,10 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
         why = difference if isinstance(difference, str) else "no anatomy"
         return (not_assessable("enhancement", DESCRIPTION.key, RULE, why, "1"),)
     centre = np.asarray(context.field.centre_lps_mm)
-    numbers = measure_enhancement(difference, anatomy, centre)
+    from neuraxis.evidence.extent import calcified_at
+
+    calcified = calcified_at(context, difference.patch.points_lps_mm)
+    numbers = measure_enhancement(difference, anatomy, centre, calcified)
     if numbers is None:
         why = f"fewer than 4 voxels of {difference.pre.title} lie in the lesion"
         return (not_assessable("enhancement", DESCRIPTION.key, RULE, why, "1", difference.post.series_uid),)

@@ -78,4 +78,4 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     return (tag_from("haemorrhage", answers, [evidence]),)
 
 
-METRIC = Metric(DESCRIPTION, assess)
+METRIC = Metric(DESCRIPTION, assess, of_the_mask=True)

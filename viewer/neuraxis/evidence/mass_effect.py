@@ -195,7 +195,7 @@ def gap_and_contact(
     gap in mm (0 with contact; None where no ray meets brain within 8 mm), share of rays with contact
     """
     gaps, contacts = [], 0
-    run = int(round(1.0 / RAY_STEP_MM))
+    run = round(1.0 / RAY_STEP_MM)
     for line, distance in zip(values, distance_mm, strict=True):
         outside = np.flatnonzero((distance > 0) & (distance <= REACH_MM))
         if len(outside) < run:

@@ -63,10 +63,13 @@ class Metric:
     """A description together with the function that assesses a lesion.
 
     `assess` returns at most one tag a concept; tags of the same concept from several metrics are merged by `collect`.
+    `of_the_mask` says that the metric speaks of the mask as it is (a calcified part) even where the lesion goes on
+    beyond it; the others then look at the whole.
     """
 
     description: MetricDescription
     assess: Callable[[EvidenceContext], tuple[Tag, ...]]
+    of_the_mask: bool = False
 
     def describe(self) -> MetricDescription:
         """Formula, unit, inputs, rules, limits and source."""

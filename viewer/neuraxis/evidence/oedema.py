@@ -91,37 +91,58 @@ def measure_oedema(
     neighbours = ndimage.convolve(bright.astype(np.uint8), six, mode="constant")
     bright &= neighbours >= 3
     labels = cc3d.connected_components(bright, connectivity=6)
-    touching = np.unique(labels[bright & (distance_mm <= clear_mm + max(TOUCH_MM, max(spacing_zyx_mm)))])
+    touching = np.unique(labels[bright & (distance_mm <= clear_mm + max(TOUCH_MM, *spacing_zyx_mm))])
     connected = np.isin(labels, touching[touching > 0])
     count = int(connected.sum())
     return count * voxel_mm3, count, connected
 
 
-def assess(context: EvidenceContext) -> tuple[Tag, ...]:
-    """Presence of oedema on FLAIR or T2."""
+@dataclass(frozen=True, eq=False)
+class BrightTissue:
+    """Bright brain around the lesion: numbers, voxels of the patch, and the reference tissue it was held against."""
+
+    series: Series
+    patch: Patch
+    inside: NDArray[np.bool_]
+    numbers: OedemaNumbers
+    tissues: tuple[ReferenceTissue, ...]
+
+
+def bright_tissue(context: EvidenceContext) -> BrightTissue | str:
+    """Bright brain connected with the lesion, or the reason why it was not measured. Made once a context."""
+    return context.remember("bright tissue", lambda: _bright_tissue(context))
+
+
+def _bright_tissue(context: EvidenceContext) -> BrightTissue | str:
     series = next(iter(context.series_of(Role.FLAIR)), None) or next(iter(context.series_of(Role.T2)), None)
     if series is None:
-        why = context.reason_without(Role.FLAIR, Role.T2)
-        return (not_assessable("perilesional_oedema", DESCRIPTION.key, RULE, why, "mm3"),)
+        return context.reason_without(Role.FLAIR, Role.T2)
     anatomy, why = anatomy_of(context)
     tissues = references(context, series)
     grey, white, csf = (tissues.get(n) for n in ("grey matter", "white matter", "CSF"))
     if anatomy is None or grey is None or white is None or csf is None:
-        why = why or f"no white matter, grey matter and CSF were found on {series.title} to compare with"
-        return (not_assessable("perilesional_oedema", DESCRIPTION.key, RULE, why, "mm3", series.series_uid),)
-    numbers = _measure(context, series, anatomy, (grey, white, csf))
+        return why or f"no white matter, grey matter and CSF were found on {series.title} to compare with"
+    return _measure(context, series, anatomy, (grey, white, csf))
+
+
+def assess(context: EvidenceContext) -> tuple[Tag, ...]:
+    """Presence of oedema on FLAIR or T2."""
+    found = bright_tissue(context)
+    if isinstance(found, str):
+        return (not_assessable("perilesional_oedema", DESCRIPTION.key, RULE, found, "mm3"),)
+    numbers = found.numbers
     lesion_mm3 = context.lesion.mask.voxel_count * context.lesion.mask.geometry.voxel_volume_mm3
-    patch = context.patch(series, REACH_MM + 5)
     answers = judge(numbers)
     verdict, reason = answers["present"]
     mirrored = "no mirrored side" if numbers.mirrored_mm3 is None else f"mirrored side {numbers.mirrored_mm3:.0f} mm3"
     evidence = Evidence(
-        DESCRIPTION.key, numbers.volume_mm3, "mm3", series.series_uid, RULE, verdict, reason,
+        DESCRIPTION.key, numbers.volume_mm3, "mm3", found.series.series_uid, RULE, verdict, reason,
         numbers.mirrored_mm3, context.field.centre_lps_mm, context.frame,
         (
-            str(white), str(grey), str(csf), f"threshold {numbers.threshold:.4g}", mirrored,
+            *(str(t) for t in found.tissues), f"threshold {numbers.threshold:.4g}", mirrored,
             f"index V_oed / V_lesion {numbers.volume_mm3 / max(lesion_mm3, 1e-6):.2f}",
-            f"brain within 20 mm {numbers.brain_mm3:.0f} mm3", f"residual {patch.registration.residual_mm:.2f} mm",
+            f"brain within 20 mm {numbers.brain_mm3:.0f} mm3",
+            f"residual {found.patch.registration.residual_mm:.2f} mm",
         ),
     )
     return (tag_from("perilesional_oedema", answers, [evidence]),)
@@ -130,7 +151,7 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
 def _measure(
     context: EvidenceContext, series: Series, anatomy: Anatomy,
     tissues: tuple[ReferenceTissue, ReferenceTissue, ReferenceTissue],
-) -> OedemaNumbers:
+) -> BrightTissue:
     grey, white, csf = tissues
     patch = context.patch(series, REACH_MM + 5)
     flair = series.role.role is Role.FLAIR
@@ -143,10 +164,13 @@ def _measure(
     sz, sy, sx = patch.geometry.spacing_xyz_mm[::-1]
     distance = np.minimum(patch.distance_mm, _distance_to_other_masks(context, patch))
     voxel = patch.geometry.voxel_volume_mm3
-    volume, count, _ = measure_oedema(patch.values, distance, brain, fluid, voxel, threshold, clear, (sz, sy, sx))
+    volume, count, bright = measure_oedema(
+        patch.values, distance, brain, fluid, voxel, threshold, clear, (sz, sy, sx)
+    )
     mirrored = _mirrored(context, series, anatomy, threshold, ceiling, clear)
     near = brain & (distance > 0) & (distance <= REACH_MM)
-    return OedemaNumbers(volume, count, mirrored, threshold, ceiling, float(near.sum()) * voxel, voxel)
+    numbers = OedemaNumbers(volume, count, mirrored, threshold, ceiling, float(near.sum()) * voxel, voxel)
+    return BrightTissue(series, patch, bright, numbers, tissues)
 
 
 def _distance_to_other_masks(context: EvidenceContext, patch: Patch) -> FloatArray:

@@ -137,4 +137,4 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     return (tag_from("phase_sign", answers, [evidence]),)
 
 
-METRIC = Metric(DESCRIPTION, assess)
+METRIC = Metric(DESCRIPTION, assess, of_the_mask=True)

@@ -8,10 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuraxis.domain.study import Role, Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.evidence.anatomy import ReferenceTissue, references
+from neuraxis.evidence.calcification import DENSE_FRACTION, calcium_of
+from neuraxis.evidence.extent import calcified_at
 from neuraxis.evidence.metric import Metric, MetricDescription
 from neuraxis.evidence.verdicts import SIGNAL_VALUES, Answer, not_assessable, tag_from, unclear
 
@@ -41,11 +44,16 @@ class LesionSignal:
     has_core: bool
 
 
-def measure_signal(patch: Patch) -> LesionSignal | None:
-    """Signal of the lesion on native voxels; None where not one voxel centre lies inside."""
+def measure_signal(patch: Patch, left_out: NDArray[np.bool_] | None = None) -> LesionSignal | None:
+    """Signal of the lesion on native voxels; None where not one voxel centre lies inside.
+
+    `left_out`, (z, y, x): calcified voxels of a lesion that is calcified in part.
+    """
     from scipy import ndimage
 
     finite = np.isfinite(patch.values)
+    if left_out is not None:
+        finite &= ~left_out
     depth = patch.pixel_mm + min(patch.registration.residual_mm, 0.5)
     core = finite & (patch.distance_mm <= -depth)
     # A voxel reaches half its slice beyond its centre; a core voxel must lie inside with all of it.
@@ -132,7 +140,8 @@ def assess_one(concept: str, context: EvidenceContext) -> tuple[Tag, ...]:
     series = series_list[0]
     tissues = references(context, series)
     reference = tissues.get("grey matter") or tissues.get("white matter")
-    signal = measure_signal(context.patch(series, 15.0))
+    patch = context.patch(series, 15.0)
+    signal = measure_signal(patch, uncalcified_part_only(context, patch))
     if reference is None or reference.median <= 0:
         why = f"no reference tissue was found automatically on {series.title}; place one by hand"
         return (not_assessable(concept, key, RULE, why, "1", series.series_uid),)
@@ -140,6 +149,14 @@ def assess_one(concept: str, context: EvidenceContext) -> tuple[Tag, ...]:
         why = f"no voxel of {series.title} lies inside the lesion: too small for its voxels"
         return (not_assessable(concept, key, RULE, why, "1", series.series_uid),)
     return (_tag(concept, context, series, signal, reference, tissues),)
+
+
+def uncalcified_part_only(context: EvidenceContext, patch: Patch) -> NDArray[np.bool_] | None:
+    """Calcified voxels, where calcium fills less than the lesion; None where there is none or it fills it."""
+    numbers, _, _ = calcium_of(context)
+    if numbers is None or not numbers.calcified_voxels or numbers.f130 >= DENSE_FRACTION:
+        return None
+    return calcified_at(context, patch.points_lps_mm)
 
 
 def _tag(
@@ -190,6 +207,7 @@ def _metric(concept: str) -> Metric:
             inputs=(f"{names} volume", "T1 and T2 for the reference tissue", "lesion mask, registered"),
             rules=(RULE, "between 0.76 and 0.84, or 1.16 and 1.24: not assessable [prop]"),
             limits=(
+                "in a lesion that is calcified in part the calcified voxels are left out",
                 "without a core only hypointensity is called, and not where dark CSF would explain it",
                 "partial volume with CSF raises T2 and lowers T1",
                 "signal voids also come from flow, air and metal: read with CT",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from neuraxis.domain.quantity import Quantity
 from neuraxis.domain.tag import Evidence, Tag, Verdict
+from neuraxis.evidence.extent import widened
 from neuraxis.evidence.metric import Metric, MetricDescription
 from neuraxis.evidence.verdicts import tag_from
 
@@ -47,6 +48,13 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     if m.long_axis is not None and m.long_axis.quantity.value < SMALLEST_MEASURABLE_MM:
         reason += "; below 10 mm: non-measurable under RECIST 1.1 and RANO"
     text = reason or "; ".join(m.warnings) or "no size was measured"
+    whole = widened(context)
+    if whole is not None:
+        verdict = Verdict.NOT_ASSESSABLE
+        text += (
+            f"; the mask holds only the part that stands out, enhancing tissue goes on beyond it (as a sphere about "
+            f"{whole.field.equivalent_diameter_mm:.0f} mm): segment the whole lesion to compare sizes"
+        )
     return (tag_from("size", {"measured": (verdict, text)}, evidence),)
 
 
@@ -55,4 +63,4 @@ def length_of(context: EvidenceContext) -> Quantity | None:
     return context.lesion.measurement.long_axis.quantity if context.lesion.measurement.long_axis else None
 
 
-METRIC = Metric(DESCRIPTION, assess)
+METRIC = Metric(DESCRIPTION, assess, of_the_mask=True)

@@ -33,6 +33,22 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     ),
     "margin": ("well_defined", "ill_defined", "lobulated", "irregular", "smooth"),
     "size": ("measured",),
+    "location": (
+        "frontal", "parietal", "temporal", "occipital", "insula", "cerebral_hemisphere", "cortex", "subcortical",
+        "white_matter", "periventricular", "corpus_callosum", "basal_ganglia", "thalamus", "hypothalamus",
+        "hippocampus", "internal_capsule", "brainstem", "midbrain", "substantia_nigra", "pons", "medulla", "cerebellum",
+        "vermis", "middle_cerebellar_peduncle", "lateral_ventricle", "third_ventricle", "fourth_ventricle",
+        "foramen_of_monro", "basal_cisterns", "prepontine", "sylvian_fissure", "interhemispheric", "quadrigeminal",
+        "cisterna_magna", "subarachnoid_space", "sella", "suprasellar", "parasellar", "cavernous_sinus", "pineal",
+        "clivus", "foramen_magnum", "cpa", "iac", "inner_ear", "jugular_foramen", "petrous", "skull_base",
+        "sphenoid_wing", "olfactory_groove", "falx", "parasagittal", "tentorium", "convexity", "transverse_sinus",
+        "sagittal_sinus", "calvarium", "orbit", "optic_nerve", "supratentorial", "infratentorial", "posterior_fossa",
+        "craniocervical", "cervical_spine", "thoracic_spine", "lumbar_spine", "sacral_spine", "spinal_cord", "conus",
+        "paraspinal", "basilar_artery", "carotid_space", "other",
+    ),
+    "cystic": ("none", "present", "necrotic", "septated", "solid_cystic", "mural_nodule", "fluid_level"),
+    "flow_void": ("none", "present"),
+    "herniation": ("none", "present", "tonsillar", "subfalcine", "transtentorial"),
     "phase_sign": ("diamagnetic", "paramagnetic"),
 }
 """Values of each concept that can be asked about (closed lists of the legend schema)."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuraxis.domain.study import Study
+from neuraxis.domain.study import Series, Study
 from neuraxis.domain.transform import RegistrationSet
 from neuraxis.domain.volume import Volume
 from neuraxis.errors import UsageError
@@ -38,13 +38,15 @@ SUFFIXES = (".png", ".tif", ".tiff", ".pdf", ".svg", ".pptx", ".html")
 class Figure:
     """A figure ready to be written: the recipe, the voxels behind each panel and the page.
 
-    `sources` holds the volume panels' series and volumes by letter, `pictures` the pixels of picture panels.
+    `sources` holds the volume panels' series and volumes by letter, `pictures` the pixels of picture panels, `series`
+    all series of the study.
     """
 
     recipe: Recipe
     sources: dict[str, PanelSource]
     pictures: dict[str, NDArray[np.uint8]]
     registrations: RegistrationSet
+    series: tuple[Series, ...] = ()
 
     @cached_property
     def scene(self) -> Scene:
@@ -91,7 +93,11 @@ class Figure:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader of the figure has to know: substitutions made, and panels that could not be made."""
-        return (*self.recipe.notes, *(f"panel {p.letter} is empty: {p.reason}" for p in self.placeholders))
+        gaps = [
+            f"panel {letter}: {len(s.volume.missing_slices)} slice missing in its series, drawn black where it is cut"
+            for letter, s in self.sources.items() if s.volume.missing_slices
+        ]
+        return (*self.recipe.notes, *gaps, *(f"panel {p.letter} is empty: {p.reason}" for p in self.placeholders))
 
     def to_bytes(self, suffix: str, dpi: int | None = None) -> bytes:
         """The figure in the format of a file name ending (`.png`, `.tif`, `.pdf`, `.svg`, `.pptx`, `.html`).
@@ -175,11 +181,12 @@ def draw_figure(
     sources: dict[str, PanelSource] = {}
     pictures: dict[str, NDArray[np.uint8]] = {}
     known = registrations or RegistrationSet()
+    allowed = {*recipe.privacy_overrides, *allow}
     for panel in recipe.panels:
         if isinstance(panel, VolumePanel):
             series, volume = shelf.checked(panel.series, letter=panel.letter, ignore_hash=ignore_hash)
             sources[panel.letter] = PanelSource(series, volume)
-            check_privacy(panel, series, volume, {*recipe.privacy_overrides, *allow}, known)
+            check_privacy(panel, series, volume, allowed, known)
         elif isinstance(panel, PicturePanel):
-            pictures[panel.letter] = read_picture(panel, Path(folder))
-    return Figure(recipe, sources, pictures, known)
+            pictures[panel.letter] = read_picture(panel, Path(folder), allowed)
+    return Figure(recipe, sources, pictures, known, study.series)

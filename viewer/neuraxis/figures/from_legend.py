@@ -47,7 +47,28 @@ NATIVE_PLANE_DEGREES = 30.0
 SNAP_FROM_MM = 1.5
 """Slices at least this far apart are shown as acquired; between thinner ones a plane may lie anywhere."""
 
+SOFT_TISSUE_SLAB_MM = 3.0
+"""Largest thickness over which thin CT slices are averaged for brain and soft tissue windows."""
+
 AnyPanel = VolumePanel | PicturePanel | PlaceholderPanel
+
+
+@dataclass(frozen=True, eq=False)
+class _Target:
+    """What the panels are centred on: a lesion, or a mere point of interest (no size, no mask)."""
+
+    point_lps_mm: Vector3
+    frame: str
+    size_mm: float | None
+    masks: tuple[LesionMask, ...]
+
+    @classmethod
+    def of_lesion(cls, lesion: Lesion) -> _Target:
+        long_axis = lesion.measurement.long_axis
+        return cls(
+            lesion.measurement.centroid_lps_mm, lesion.frame_of_reference_uid,
+            long_axis.quantity.value if long_axis else 10.0, (lesion.mask, *lesion.other_masks),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,41 +104,69 @@ def recipe_from_legend(
     Recipe
         A panel that cannot be made is a placeholder that says why; substitutions stand in `notes`.
     """
-    shelf = VolumeShelf(study, volumes)
+    base = {"width_mm": width_mm, "dpi": dpi, "measurements": measured_fields(lesion)}
+    return _recipe(
+        study, legend_figure, _Target.of_lesion(lesion), registrations, VolumeShelf(study, volumes), pictures or {}, base
+    )
+
+
+def recipe_at_point(
+    study: Study, legend_figure: LegendFigure, point_lps_mm: Vector3, frame_of_reference_uid: str,
+    registrations: RegistrationSet | None = None, *, width_mm: float = 174.0, dpi: int = 300,
+    volumes: Iterable[Volume] = (), pictures: Mapping[str, PicturePanel] | None = None,
+) -> Recipe:
+    """The recipe of a legend's figure through a point of interest, where no lesion was segmented.
+
+    As `recipe_from_legend`, but fields of view are those of the head unless the legend states a region or zoom, and
+    marks stand only where the legend states them.
+    """
+    target = _Target(point_lps_mm, frame_of_reference_uid, None, ())
+    return _recipe(
+        study, legend_figure, target, registrations or RegistrationSet(), VolumeShelf(study, volumes), pictures or {},
+        {"width_mm": width_mm, "dpi": dpi},
+    )
+
+
+def _recipe(
+    study: Study, legend_figure: LegendFigure, target: _Target, registrations: RegistrationSet, shelf: VolumeShelf,
+    pictures: Mapping[str, PicturePanel], base: dict[str, Any],
+) -> Recipe:
     drafts: list[_Drawn | AnyPanel] = []
     notes: list[str] = []
     for stated in legend_figure.panels:
-        draft, note = _draft(study, stated, lesion, registrations, shelf, pictures or {})
+        draft, note = _draft(study, stated, target, registrations, shelf, pictures)
         drafts.append(draft)
         if note:
             notes.append(f"panel {stated.label}: {note}")
     drafts = _with_paired_windows(drafts, registrations)
     panels = [d.panel if isinstance(d, _Drawn) else d for d in drafts]
-    layout = legend_layout(legend_figure, width_mm)
-    base: dict[str, Any] = {"width_mm": width_mm, "dpi": dpi, "layout": layout}
-    sizes = Recipe(panels=tuple(panels), **base)
+    sizes = Recipe(panels=tuple(panels), layout=legend_layout(legend_figure, base["width_mm"]), **base)
     page = lay_out(
-        [p.letter for p in panels], [_aspect(p) for p in panels], layout, width_mm, dpi
+        [p.letter for p in panels], [_aspect(p) for p in panels], sizes.layout, sizes.width_mm, sizes.dpi
     )
-    unmarked = not any(p.marks for p in legend_figure.panels)
+    sides = {c.laterality for p in legend_figure.panels for c in p.claims} & {"left", "right"}
+    unmarked = bool(target.masks) and not any(p.marks for p in legend_figure.panels)
     type_sizes = TypeSizes(sizes.font_size_pt, sizes.letter_size_pt)
     finished: list[AnyPanel] = []
     for draft in drafts:
         if isinstance(draft, _Drawn):
             wanted = ("arrow",) if unmarked else draft.stated.marks
             finished.append(
-                _marked(draft, wanted, lesion, registrations, page.boxes[draft.panel.letter], type_sizes)
+                _marked(
+                    draft, wanted, target, registrations, page.boxes[draft.panel.letter], type_sizes,
+                    _lateral(draft, sides),
+                )
             )
         else:
             finished.append(draft)
     return Recipe(
-        panels=tuple(finished), caption=caption_literal(legend_figure.text), measurements=measured_fields(lesion),
-        notes=tuple(notes), **base,
+        panels=tuple(finished), caption=caption_literal(legend_figure.text), layout=sizes.layout, notes=tuple(notes),
+        **base,
     )
 
 
 def _draft(
-    study: Study, stated: legend.Panel, lesion: Lesion, registrations: RegistrationSet, shelf: VolumeShelf,
+    study: Study, stated: legend.Panel, target: _Target, registrations: RegistrationSet, shelf: VolumeShelf,
     pictures: Mapping[str, PicturePanel],
 ) -> tuple[_Drawn | AnyPanel, str]:
     if stated.kind != "imaging":
@@ -127,14 +176,14 @@ def _draft(
         return _placeholder(stated, f"{stated.kind}: give a picture file for panel {stated.label} in the recipe"), ""
     if stated.plane == "3d":
         return _placeholder(stated, "the legend asks for a 3D view; figures show planes and slabs"), ""
-    choice = choose_series(
-        study, stated, lesion.measurement.centroid_lps_mm, lesion.frame_of_reference_uid, registrations
-    )
+    choice = choose_series(study, stated, target.point_lps_mm, target.frame, registrations)
     if choice.series is None or choice.point_lps_mm is None:
         return _placeholder(stated, choice.reason), ""
     series, point = choice.series, choice.point_lps_mm
     volume = shelf.volume(series)
-    spec = _plane(stated, series, volume, point, _field_of_view(stated, lesion))
+    spec = _plane(stated, series, volume, point, _field_of_view(stated, target.size_mm))
+    slab = _soft_tissue_slab(stated, volume, target.size_mm)
+    spec = spec.model_copy(update={"slab_mm": slab})
     spec = _moved_inside(spec, volume)
     values = _preview(spec, volume, registrations)
     panel = VolumePanel(
@@ -163,10 +212,9 @@ def _heading(stated: legend.Panel, series: Series) -> str:
     return names.get(role, role.value) + (window if role is Role.CT else "")
 
 
-def _field_of_view(stated: legend.Panel, lesion: Lesion) -> float:
+def _field_of_view(stated: legend.Panel, size_mm: float | None) -> float:
     """Side of the square field of view in mm: the stated region, else enough around the lesion to know the place."""
-    long_axis = lesion.measurement.long_axis
-    size = long_axis.quantity.value if long_axis else 10.0
+    size = 11.5 if size_mm is None else size_mm
     if stated.region is not None and stated.region in REGION_FIELD_MM:
         field = REGION_FIELD_MM[stated.region]
         return max(min(field, 80.0), 1.5 * size) if stated.zoom else max(field, 1.3 * size)
@@ -195,6 +243,15 @@ def _plane(stated: legend.Panel, series: Series, volume: Volume, point: Vector3,
         name=name, frame_of_reference_uid=series.frame_of_reference_uid, centre_lps_mm=_rounded(centre, 3),  # type: ignore[arg-type]
         right=plane.row_lps, down=plane.column_lps, field_of_view_mm=(field_mm, field_mm),
     )
+
+
+def _soft_tissue_slab(stated: legend.Panel, volume: Volume, size_mm: float | None) -> float:
+    """Mean over some thin CT slices in soft windows, whose noise would hide brain; never thicker than the lesion."""
+    if volume.kind is not ValueKind.HU or stated.window == "bone":
+        return 0.0
+    if volume.geometry.slice_distance_mm >= SNAP_FROM_MM:
+        return 0.0
+    return round(float(np.clip(0.6 * (5.0 if size_mm is None else size_mm), 1.0, SOFT_TISSUE_SLAB_MM)), 1)
 
 
 def _rounded(vector: Any, digits: int) -> Vector3:
@@ -253,7 +310,8 @@ def _with_paired_windows(
 
 
 def _marked(
-    draft: _Drawn, wanted: tuple[str, ...], lesion: Lesion, registrations: RegistrationSet, box: Box, sizes: TypeSizes
+    draft: _Drawn, wanted: tuple[str, ...], target: _Target, registrations: RegistrationSet, box: Box, sizes: TypeSizes,
+    lateral: tuple[float, float] | None,
 ) -> VolumePanel:
     """The panel with its marks, placed on the pixels as they will be printed."""
     panel = draft.panel
@@ -262,10 +320,9 @@ def _marked(
     grid = PixelGrid(panel.plane, box.width_px, box.height_px)
     values = sample_grid(draft.volume, grid, panel.interpolation, registrations)
     grey = panel.window.window().to_grey(values, inverted=draft.series.inverted)
-    long_axis = lesion.measurement.long_axis
     finding = finding_on_panel(
-        _mask_for(draft.series, lesion), grid, grey, box.pixel_mm, centre_lps_mm=draft.point,
-        radius_mm=(long_axis.quantity.value if long_axis else 4.0) / 2, registrations=registrations,
+        _mask_for(draft.series, target), grid, grey, box.pixel_mm, centre_lps_mm=draft.point,
+        radius_mm=(target.size_mm or 2.0) / 2, registrations=registrations,
     )
     per_mm = grid.pixel_mm / box.pixel_mm
     marks: list[Mark] = []
@@ -280,7 +337,7 @@ def _marked(
         if any(m.kind == arrow for m in marks):
             continue
         length = float(np.clip(0.095 * box.width_mm, 3.2, 6.0)) * (0.6 if arrow == "arrowhead" else 1.0)
-        place = place_arrow(finding, grey, box, furniture(panel, box, sizes), length)
+        place = place_arrow(finding, grey, box, furniture(panel, box, sizes), length, lateral)
         tip = grid.lps_from_mm(*(v * per_mm for v in place.tip_mm))
         marks.append(
             Mark(
@@ -291,9 +348,19 @@ def _marked(
     return panel.model_copy(update={"marks": tuple(marks)})
 
 
-def _mask_for(series: Series, lesion: Lesion) -> LesionMask:
+def _lateral(draft: _Drawn, sides: set[str | None]) -> tuple[float, float] | None:
+    """Screen direction (right, down) of the one side that the claims state, where the panel shows it."""
+    if len(sides) != 1:
+        return None
+    x = 1.0 if sides == {"left"} else -1.0
+    across, down = x * draft.panel.plane.right[0], x * draft.panel.plane.down[0]
+    return (across, down) if max(abs(across), abs(down)) > 0.7 else None
+
+
+def _mask_for(series: Series, target: _Target) -> LesionMask | None:
     """The lesion's mask on this series where there is one, else the one it is known by."""
-    return next((m for m in (lesion.mask, *lesion.other_masks) if m.series_id == series.id), lesion.mask)
+    on_it = [m for m in target.masks if m.series_id == series.id]
+    return next(iter((*on_it, *target.masks)), None)
 
 
 def _aspect(panel: AnyPanel) -> float:

@@ -64,7 +64,7 @@ def _artists(axes: Any, item: Item, *, type_as_text: bool) -> list[Any]:
             for color, width in ((item.halo, item.width_mm + 0.3), (item.color, item.width_mm))
         ]
     for patch in patches:
-        axes.add_patch(patch)
+        axes.add_artist(patch)
     return patches
 
 
@@ -99,7 +99,7 @@ def _type(axes: Any, item: Text, *, type_as_text: bool) -> list[Any]:
     if not type_as_text:
         artists.append(PathPatch(on_page, facecolor=item.color, linewidth=0))
     for artist in artists:
-        axes.add_patch(artist)
+        axes.add_artist(artist)
     if type_as_text:
         clean = "".join(c if c.isprintable() else " " for c in item.text)
         artists.append(
@@ -143,7 +143,7 @@ def png_bytes(scene: Scene, dpi: int, metadata: dict[str, str]) -> bytes:
     for key, value in metadata.items():
         info.add_itxt(key, value)
     stream = io.BytesIO()
-    picture.save(stream, "PNG", pnginfo=info, dpi=(dpi, dpi), compress_level=6)
+    picture.save(stream, "PNG", pnginfo=info, dpi=(dpi, dpi), compress_level=4)
     return stream.getvalue()
 
 

@@ -9,6 +9,8 @@ from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.domain.window import Window, WindowFunction, automatic_window, window_preset
 from neuraxis.figures.recipe import WindowSpec
 
+CENTRAL_SHARE = 0.7
+"""Diameter of the ellipse that sets an automatic window, as a share of the panel's sides [prop]."""
 _PRESETS = {"bone": "bone", "brain": "brain", "soft_tissue": "soft tissue"}
 
 
@@ -24,8 +26,17 @@ def panel_window(stated: str | None, volume: Volume, values: NDArray[np.float32]
     if volume.kind is ValueKind.HU:
         note = "" if stated else "no window stated: brain"
         return WindowSpec.of(window_preset(_PRESETS.get(stated or "", "brain")), note)
-    finite = values[np.isfinite(values)]
-    return _rounded(automatic_window(finite), "1st to 99th percentile of the tissue in the field of view")
+    return _rounded(
+        automatic_window(_central(values)), "1st to 99th percentile of the tissue in the middle of the field of view"
+    )
+
+
+def _central(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values in the middle ellipse of a panel, where the eye looks: bright scalp fat at the rim does not count."""
+    rows, columns = values.shape
+    y, x = np.ogrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+    middle = values[(x**2 + y**2 <= CENTRAL_SHARE**2) & np.isfinite(values)]
+    return middle if middle.size >= 500 else values[np.isfinite(values)]
 
 
 def paired_windows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,8 @@ def picture_items(
     left, top = (panel.crop_px or (0, 0, 0, 0))[:2]
     for mark in panel.marks:
         assert mark.anchor_px is not None
-        at = (box.x_mm + (mark.anchor_px[0] - left) * page_per_px, box.y_mm + (mark.anchor_px[1] - top) * page_per_px)
+        down = (mark.anchor_px[1] - top) * box.height_mm / pixels.shape[0]
+        at = (box.x_mm + (mark.anchor_px[0] - left) * page_per_px, box.y_mm + down)
         items += mark_items(mark, at, page_per_px)
     return [replace(item, panel=panel.letter) for item in items]
 
@@ -139,7 +141,7 @@ def wrapped(text: str, size_pt: float, width_mm: float) -> list[str]:
     return lines
 
 
-def read_picture(panel: PicturePanel, folder: Path) -> NDArray[np.uint8]:
+def read_picture(panel: PicturePanel, folder: Path, allowed: Collection[str] = ()) -> NDArray[np.uint8]:
     """The pixels of a picture panel's crop, RGB uint8 (rows, columns, 3); metadata is left behind.
 
     Raises
@@ -151,7 +153,7 @@ def read_picture(panel: PicturePanel, folder: Path) -> NDArray[np.uint8]:
     """
     from neuraxis.figures.pictures import cropped, read_rgb
 
-    return cropped(panel, read_rgb(panel, folder))
+    return cropped(panel, read_rgb(panel, folder, allowed))
 
 
 def aspect(panel: VolumePanel | PicturePanel | PlaceholderPanel, pixels: dict[str, Any]) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +18,43 @@ MAXIMUM_PICTURE_BYTES = 200_000_000
 MAXIMUM_PICTURE_PIXELS = 120_000_000
 
 
-def read_rgb(panel: PicturePanel, folder: Path) -> NDArray[np.uint8]:
+VISIBLE_LIGHT = ("SM", "GM", "ES", "XC", "OP", "DMS")
+"""Modalities of DICOM visible light images: slide and general microscopy, endoscopy, photographs."""
+
+
+def picture_panel(path: Path, letter: str, folder: Path, **fields: Any) -> PicturePanel:
+    """A panel for a picture file that lies in `folder` (or below), with its hash; `fields` as in `PicturePanel`.
+
+    Raises
+    ------
+    ReadError
+        When the file cannot be read.
+    UsageError
+        When it lies outside the folder.
+    """
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ReadError(f"picture {path.name!r} cannot be read: {error.strerror or error}") from None
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"picture {path.name!r} lies outside the folder of the recipe", remedy="copy it beside the recipe"
+        )
+    name = path.resolve().relative_to(folder.resolve()).as_posix()
+    return PicturePanel(letter=letter, file=name, sha256=digest, **fields)
+
+
+def read_rgb(panel: PicturePanel, folder: Path, allowed: Collection[str] = ()) -> NDArray[np.uint8]:
     """The whole picture of a panel as RGB uint8 (rows, columns, 3), without its metadata.
+
+    PNG, JPEG, TIFF, and the first frame of DICOM visible light images.
 
     Raises
     ------
     ReadError
         When the file is missing, too large, no picture, outside the recipe's folder, or has another hash.
+    PrivacyError
+        When a DICOM file may have text burned in, or is no visible light image, and that is not among `allowed`.
     """
     path = folder / panel.file
     try:
@@ -42,7 +74,7 @@ def read_rgb(panel: PicturePanel, folder: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise ReadError(
             f"panel {panel.letter}: picture {panel.file!r} cannot be read: {error.strerror or error}",
-            remedy="put the picture where the recipe says, relative to the recipe",
+            remedy="put the picture where the recipe says, relative to the recipe; it was looked for from the given folder",
         ) from None
     actual = hashlib.sha256(raw).hexdigest()
     if panel.sha256 is not None and actual != panel.sha256:
@@ -51,7 +83,31 @@ def read_rgb(panel: PicturePanel, folder: Path) -> NDArray[np.uint8]:
             f"(sha256 {actual[:12]}...)",
             expected=f"sha256 {panel.sha256[:12]}...", remedy="use the original, or remove sha256 from the recipe",
         )
+    if raw[128:132] == b"DICM":
+        return _dicom_picture(panel, path, allowed)
     return _decoded(panel, raw)
+
+
+def _dicom_picture(panel: PicturePanel, path: Path, allowed: Collection[str]) -> NDArray[np.uint8]:
+    from neuraxis.dicom import open_study
+    from neuraxis.figures.privacy import PrivacyError
+
+    found = open_study(path).series
+    if not found:
+        raise ReadError(f"panel {panel.letter}: {panel.file!r} holds no picture", expected="a DICOM visible light image")
+    series = found[0]
+    if series.acquisition.burned_in_annotation.strip().upper() == "YES" and "burned_in" not in allowed:
+        raise PrivacyError(
+            f"panel {panel.letter}: {panel.file!r} says that text is burned into its pixels", override="burned_in",
+            expected="BurnedInAnnotation NO",
+        )
+    if series.modality not in VISIBLE_LIGHT and "secondary_capture" not in allowed:
+        raise PrivacyError(
+            f"panel {panel.letter}: {panel.file!r} has modality {series.modality or 'none'}, its pixels may show names",
+            override="secondary_capture", expected=f"a visible light image ({', '.join(VISIBLE_LIGHT)})",
+        )
+    pixels = series.source.read_picture(0)
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
 
 
 def _decoded(panel: PicturePanel, raw: bytes) -> NDArray[np.uint8]:

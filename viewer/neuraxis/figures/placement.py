@@ -23,6 +23,8 @@ EDGE_MM = 0.8
 DIRECTIONS = 32
 NOISE_MM = 0.4
 """Width of the smoothing before the ground under an arrow is judged, on the page."""
+MEDIAL_COST = 0.4
+"""Of an arrow that comes from the midline; one over bright bone costs 0.7."""
 BoxMm = tuple[float, float, float, float]
 
 
@@ -59,7 +61,7 @@ def direction(index: int) -> tuple[float, float]:
 
 
 def finding_on_panel(
-    mask: LesionMask, grid: PixelGrid, grey: NDArray[np.uint8], page_per_pixel: float, *,
+    mask: LesionMask | None, grid: PixelGrid, grey: NDArray[np.uint8], page_per_pixel: float, *,
     centre_lps_mm: tuple[float, float, float], radius_mm: float, registrations: RegistrationSet,
 ) -> Finding:
     """The finding as it looks on a panel: the mask's outline, widened to the visible edge where that lies further out.
@@ -70,8 +72,8 @@ def finding_on_panel(
     page_per_pixel : page mm of one pixel
     centre_lps_mm, radius_mm : in the panel's frame, used where the plane passes beside the mask
     """
-    inside = _footprint(mask, grid, registrations)
-    if inside.any():
+    inside = None if mask is None else _footprint(mask, grid, registrations)
+    if inside is not None and inside.any():
         rows, columns = np.nonzero(inside)
         centre = (float(columns.mean()), float(rows.mean()))
         reach = [_last_inside(inside, centre, k) for k in range(DIRECTIONS)]
@@ -79,7 +81,8 @@ def finding_on_panel(
         across, down = grid.mm_from_lps(centre_lps_mm)
         centre = (across / grid.pixel_mm - 0.5, down / grid.pixel_mm - 0.5)
         reach = [radius_mm / grid.pixel_mm] * DIRECTIONS
-    reach = _visible_reach(grey, centre, reach)
+    if mask is not None:
+        reach = _visible_reach(grey, centre, reach)
     return Finding(
         ((centre[0] + 0.5) * page_per_pixel, (centre[1] + 0.5) * page_per_pixel),
         tuple(r * page_per_pixel for r in reach),
@@ -142,7 +145,8 @@ def _ring(grey: NDArray[np.uint8], centre: tuple[float, float], low: float, high
 
 
 def place_arrow(
-    finding: Finding, grey: NDArray[np.uint8], box: Box, taken: Iterable[Item], length_mm: float
+    finding: Finding, grey: NDArray[np.uint8], box: Box, taken: Iterable[Item], length_mm: float,
+    lateral: tuple[float, float] | None = None,
 ) -> ArrowPlace:
     """The place for an arrow: on the evenest background that is free of letters, inside the panel.
 
@@ -151,6 +155,8 @@ def place_arrow(
     grey : the panel's pixels, as many as the box has
     taken : items of the panel that must stay visible (pictures among them do not count)
     length_mm : on the page
+    lateral : screen direction (right, down) away from the midline, from which an arrow hides least of what the finding
+        displaces; None where the side is not stated
 
     Notes
     -----
@@ -164,12 +170,13 @@ def place_arrow(
 
     # noise is no structure that an arrow could hide
     ground = gaussian_filter(grey.astype(np.float32), NOISE_MM / box.pixel_mm)
-    places = [_rated(finding, k, ground, box, boxes, length_mm) for k in range(DIRECTIONS)]
+    places = [_rated(finding, k, ground, box, boxes, length_mm, lateral) for k in range(DIRECTIONS)]
     return min(places, key=lambda place: place.cost)
 
 
 def _rated(
-    finding: Finding, index: int, ground: NDArray[np.float32], box: Box, taken: list[BoxMm], length_mm: float
+    finding: Finding, index: int, ground: NDArray[np.float32], box: Box, taken: list[BoxMm], length_mm: float,
+    lateral: tuple[float, float] | None,
 ) -> ArrowPlace:
     dx, dy = direction(index)
     start = finding.reach_mm[index] + GAP_MM
@@ -192,4 +199,6 @@ def _rated(
     # even, rather dark ground under a white arrow; steep and flat arrows look alike, diagonal ones stand out a little
     flat = abs(math.cos(4 * math.pi * index / DIRECTIONS))
     cost += float(under.std()) / 80 + 0.7 * float(under.mean()) / 255 + 0.05 * flat
+    if lateral is not None:
+        cost += MEDIAL_COST * (1.0 - (dx * lateral[0] + dy * lateral[1])) / 2
     return ArrowPlace(tip, (360.0 * index / DIRECTIONS + 180.0) % 360.0, cost)

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from neuraxis.domain.lesion import LengthMeasurement, Lesion
 from neuraxis.domain.quantity import Quantity
-from neuraxis.domain.tag import Evidence, Tag
+from neuraxis.domain.study import Series
+from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.figures.figure import Figure
 from neuraxis.figures.provenance import PURPOSE
 from neuraxis.figures.recipe import PlaceholderPanel, VolumePanel
@@ -58,17 +59,19 @@ def report_html(
 
     roles = _role_names(figure)
     measurement = lesion.measurement
+    asked = list(tags)
     values: dict[str, Any] = {
         "software": f"neuraxis {neuraxis.__version__}", "purpose": PURPOSE, "lesion_label": lesion.label or "Lesion",
         "measured_on": roles.get(measurement.series_uid, "its own series"), "sizes": _sizes(lesion),
         "centroid": ", ".join(f"{v:.1f}" for v in measurement.centroid_lps_mm), "method": measurement.method,
         "warnings": list(dict.fromkeys((*measurement.warnings, *lesion.mask.warnings))),
-        "tags": [_tag(tag, roles) for tag in tags],
+        "tags": [_tag(tag, roles) for tag in asked if _is_reported(tag)],
+        "silent": [_silent(tag) for tag in asked if not _is_reported(tag)],
         "panels": [_audited_panel(p, roles) for audit in audits for p in _audit_json(audit)["panels"]],
         "picture": "", "methods": _methods(figure), "limits": [*(figure.notes if figure else ()), *notes],
     }
     if figure is not None:
-        values |= _picture(figure)
+        values = _without_descriptions(values, figure.series) | _picture(figure)
     return str(_environment().get_template("report.html.j2").render(values))
 
 
@@ -88,7 +91,26 @@ def _role_names(figure: Figure | None) -> dict[str, str]:
     """'T1C' and the like by series UID; the UIDs themselves are not printed."""
     if figure is None:
         return {}
-    return {s.series.series_uid: s.series.role.role.value for s in figure.sources.values()}
+    shown = (s.series for s in figure.sources.values())
+    return {s.series_uid: s.role.role.value for s in (*figure.series, *shown)}
+
+
+def _without_descriptions(value: Any, series: Iterable[Series]) -> Any:
+    """The values with every series title or description replaced by the series' role.
+
+    Descriptions are typed at the scanner and may name the patient (PS3.15 removes them); evidence quotes them.
+    """
+    if isinstance(value, str):
+        for s in series:
+            for words in (s.title, s.description):
+                if len(words.strip()) > 2:
+                    value = value.replace(words.strip(), s.role.role.value)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _without_descriptions(v, series) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_without_descriptions(v, series) for v in value]
+    return value
 
 
 def _sizes(lesion: Lesion) -> list[dict[str, str]]:
@@ -119,13 +141,29 @@ def _units(text: str) -> str:
     return text.replace("mm3", "mm³").replace("mm2", "mm²")
 
 
+_ABBREVIATIONS = {
+    "t1", "t2", "flair", "dwi", "adc", "gre", "swi", "csf", "hu", "ct", "mr", "cpa", "iac", "t1c",
+}
+
+
 def _words(key: object) -> str:
-    return str(key).replace("_", " ")
+    """'t1_signal' as 'T1 signal'."""
+    return " ".join(w.upper() if w in _ABBREVIATIONS else w for w in str(key).split("_"))
+
+
+def _is_reported(tag: Tag) -> bool:
+    return tag.value is not None or tag.verdict is not Verdict.NOT_ASSESSABLE or bool(tag.asserted_by)
+
+
+def _silent(tag: Tag) -> dict[str, str]:
+    """Concept and why nothing is said of it."""
+    reasons = dict.fromkeys(e.reason for e in tag.evidence if e.verdict is Verdict.NOT_ASSESSABLE)
+    return {"concept": _words(tag.concept), "reason": _units("; ".join(reasons))}
 
 
 def _tag(tag: Tag, roles: Mapping[str, str]) -> dict[str, Any]:
     value = _words(tag.value) if tag.value is not None else "not reported"
-    if tag.laterality:
+    if tag.laterality and tag.laterality != tag.value:
         value += f", {tag.laterality}"
     value += " (asserted by the reader)" if tag.asserted_by else " (suggested)" if tag.value is not None else ""
     return {
@@ -144,14 +182,15 @@ def _evidence_line(evidence: Mapping[str, Any], roles: Mapping[str, str]) -> str
     line = _words(evidence.get("metric", ""))
     number = evidence.get("value")
     if isinstance(number, int | float):
-        quantity = Quantity(float(number), str(evidence.get("unit") or ""), evidence.get("uncertainty"))
+        unit = str(evidence.get("unit") or "")
+        quantity = Quantity(float(number), "" if unit in ("1", "ratio") else unit, evidence.get("uncertainty"))
         line += f" {_units(quantity.display())}"
     role = roles.get(str(evidence.get("series_uid") or ""))
     line += f" on {role}" if role else ""
     reason = str(evidence.get("reason") or "")
     line += f": {reason}" if reason else ""
     inputs = [str(i) for i in evidence.get("inputs") or ()]
-    return line + (f" ({'; '.join(inputs)})" if inputs else "")
+    return _units(line + (f" ({'; '.join(inputs)})" if inputs else ""))
 
 
 def _audited_panel(panel: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, Any]:
@@ -168,7 +207,7 @@ def _claim(claim: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, Any]
     return {
         "text": f"{_words(claim['concept'])}: {_words(claim['value'])}{side}{negated}",
         "verdict": _VERDICTS.get(verdict, _words(verdict)),
-        "verdict_key": verdict if verdict in _VERDICTS else "", "reason": claim.get("reason") or "",
+        "verdict_key": verdict if verdict in _VERDICTS else "", "reason": _units(str(claim.get("reason") or "")),
         "evidence": [_evidence_line(e, roles) for e in claim.get("evidence") or ()],
     }
 

@@ -42,20 +42,22 @@ def svg_item(item: Item, *, pictures: bool = True) -> str:
         anchor = {"left": "start", "center": "middle", "right": "end"}[item.align]
         size = item.size_pt * POINT_MM
         clean = "".join(c if c.isprintable() else " " for c in item.text)
+        common = (
+            f'x="{_number(item.x_mm)}" y="{_number(item.y_mm)}" font-size="{_number(size)}" font-family="{FONT_STACK}" '
+            f'font-weight="{"bold" if item.bold else "normal"}" text-anchor="{anchor}"'
+        )
+        # the halo is an element of its own: not every program knows paint-order
         halo = "" if item.halo == "none" else (
-            f' stroke="{item.halo}" stroke-width="{_number(size * 0.16)}" stroke-linejoin="round" paint-order="stroke"'
+            f'<text class="halo" {common} fill="none" stroke="{item.halo}" stroke-width="{_number(size * 0.16)}" '
+            f'stroke-linejoin="round">{escape(clean)}</text>'
         )
-        return (
-            f'<text {kind} x="{_number(item.x_mm)}" y="{_number(item.y_mm)}" font-size="{_number(size)}" '
-            f'font-family="{FONT_STACK}" font-weight="{"bold" if item.bold else "normal"}" text-anchor="{anchor}" '
-            f'fill="{item.color}"{halo}>{escape(clean)}</text>'
-        )
+        return f'<g {kind}>{halo}<text {common} fill="{item.color}">{escape(clean)}</text></g>'
     if isinstance(item, Polygon):
         points = " ".join(f"{_number(x)},{_number(y)}" for x, y in item.points_mm)
         return (
-            f'<polygon {kind} data-name="{item.name or item.role}" points="{points}" fill="{item.color}" '
-            f'stroke="{item.outline}" stroke-width="{_number(2 * item.outline_mm)}" stroke-linejoin="round" '
-            'paint-order="stroke"/>'
+            f'<g {kind} data-name="{item.name or item.role}"><polygon class="halo" points="{points}" fill="{item.outline}" '
+            f'stroke="{item.outline}" stroke-width="{_number(2 * item.outline_mm)}" stroke-linejoin="round"/>'
+            f'<polygon points="{points}" fill="{item.color}"/></g>'
         )
     if isinstance(item, Line):
         points = " ".join(f"{_number(x)},{_number(y)}" for x, y in item.points_mm)

@@ -20,6 +20,8 @@ PATIENT_AND_STUDY = (
     "StudyID", "AccessionNumber", "ReferringPhysicianName",
 )
 
+IDENTITY_REMOVED = ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
+
 
 def derived_dataset(source: Dataset, sop_class_uid: str, modality: str, description: str, number_offset: int) -> Dataset:
     """A data set of `sop_class_uid` about the patient and study of `source`, with the program as its equipment.
@@ -36,6 +38,9 @@ def derived_dataset(source: Dataset, sop_class_uid: str, modality: str, descript
     d.SOPClassUID = UID(sop_class_uid)
     for keyword in PATIENT_AND_STUDY:
         setattr(d, keyword, source.get(keyword, ""))
+    for keyword in IDENTITY_REMOVED:
+        if source.get(keyword):
+            setattr(d, keyword, source.get(keyword))
     d.Modality, d.SeriesDescription, d.InstanceNumber = modality, description[:64], 1
     d.SeriesNumber = number_offset * SERIES_NUMBER_OFFSET + int(source.get("SeriesNumber") or 0)
     d.DeviceSerialNumber = software_version()

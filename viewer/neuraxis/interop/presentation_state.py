@@ -200,9 +200,9 @@ def _area(view: ImageView, source: SourceImage, dataset: Dataset) -> Dataset:
     first, last = (1, 1), (columns, rows)
     if view.center_lps_mm is not None and view.field_of_view_mm is not None:
         (column, row), = in_image([view.center_lps_mm], view.series.geometry, view.slice_index)
-        half = (view.field_of_view_mm[0] / sx / 2, view.field_of_view_mm[1] / sy / 2)
-        first = (round(column - half[0]) + 1, round(row - half[1]) + 1)
-        last = (max(first[0], round(column + half[0])), max(first[1], round(row + half[1])))
+        width, height = max(1, round(view.field_of_view_mm[0] / sx)), max(1, round(view.field_of_view_mm[1] / sy))
+        first = (round(column - width / 2) + 1, round(row - height / 2) + 1)
+        last = (first[0] + width - 1, first[1] + height - 1)
     item = Dataset()
     item.ReferencedImageSequence = dataset.ReferencedSeriesSequence[0].ReferencedImageSequence
     if source.frame_number is not None:

@@ -229,10 +229,27 @@ def _missing(path: Path) -> ReadError:
 
 
 def fill_type_2(header: Dataset) -> None:
-    """Add empty values for Type 2 attributes that are absent; nothing that is there is changed."""
+    """Make a header fit to be copied from, in place: the file itself is not touched.
+
+    Type 2 attributes that are absent are added empty; dates, times and sexes that DICOM does not know are emptied,
+    because an object that repeats them would not be valid; a de-identification without method is said to be one.
+    """
+    from pydicom.valuerep import DA, TM
+
     for keyword in TYPE_2_TEXT:
         if keyword not in header:
             setattr(header, keyword, None if keyword == "SeriesNumber" else "")
+    for keyword, parse in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
+        try:
+            parse(str(header.get(keyword) or ""))
+        except ValueError:
+            setattr(header, keyword, "")
+    if str(header.get("PatientSex") or "") not in ("", "M", "F", "O"):
+        header.PatientSex = ""
+    if header.get("PatientIdentityRemoved") == "YES" and not (
+        header.get("DeidentificationMethod") or header.get("DeidentificationMethodCodeSequence")
+    ):
+        header.DeidentificationMethod = "not stated by the source"
 
 
 def patient_differs(dataset: Dataset, series: Sequence[Series]) -> bool | None:

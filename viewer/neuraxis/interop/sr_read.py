@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,11 +102,36 @@ def read_sr(path: Path, study: Study | None = None, *, accept: Collection[str] =
         notes.extend(
             f"the measurement {n.name.meaning!r} has no number" for n in group.numbers if n.value is None
         )
+    if study is not None:
+        notes += _absent_images(root, places)
     author = root.child(PERSON)
     return Report(
         str(dataset.SOPInstanceUID), author.words if author else "", dataset.get("VerificationFlag") == "VERIFIED",
         dataset.get("CompletionFlag") == "COMPLETE", groups, tuple(dict.fromkeys(notes)),
     )
+
+
+def conflicting_reports(paths: Sequence[Path]) -> tuple[tuple[Path, ...], ...]:
+    """Sets of reports that carry one SOP Instance UID and differ: which of them is right has to be asked.
+
+    Raises ReadError where a file is no report.
+    """
+    by_uid: dict[str, dict[bytes, Path]] = {}
+    for path in paths:
+        dataset, _ = read_report(Path(path))
+        digest = hashlib.sha256(Path(path).read_bytes()).digest()
+        by_uid.setdefault(str(dataset.SOPInstanceUID), {}).setdefault(digest, Path(path))
+    return tuple(tuple(versions.values()) for versions in by_uid.values() if len(versions) > 1)
+
+
+def _absent_images(root: Item, places: ImagePlaces) -> list[str]:
+    """Images (not segmentations) that the report refers to and the study does not have."""
+    images = {
+        i.reference.sop_instance_uid: places.has(i.reference) for i in root.walk()
+        if i.kind == "IMAGE" and i.reference is not None and not i.is_named(REFERENCED_SEGMENT, SEGMENTATION_FRAME)
+    }
+    lost = sum(not here for here in images.values())
+    return [f"{lost} of {len(images)} images that the report refers to are not in the study"] if lost else []
 
 
 def _group(item: Item, places: ImagePlaces) -> ReportedGroup:

@@ -172,11 +172,17 @@ def _number(dataset: Dataset) -> dict[str, Any]:
         return {"number": None}
     units = measured[0].get("MeasurementUnitsCodeSequence")
     unit = code_from(units[0]).value if units else ""
-    number: float | None = None
-    for keyword in ("NumericValue", "FloatingPointValue"):  # the second has full precision where both are there
-        try:
-            value = measured[0].get(keyword)
-            number = float(value) if value not in (None, "") else number
-        except (ValueError, TypeError, OverflowError):
-            continue
-    return {"number": number if number is not None and math.isfinite(number) else None, "unit": unit}
+    number, precise = _finite(measured[0], "NumericValue"), _finite(measured[0], "FloatingPointValue")
+    if number is not None and precise is not None:
+        # the second repeats the first in full precision; where they differ, neither can be trusted
+        number = precise if math.isclose(number, precise, rel_tol=1e-6, abs_tol=1e-12) else None
+    return {"number": number, "unit": unit}
+
+
+def _finite(item: Dataset, keyword: str) -> float | None:
+    try:
+        value = item.get(keyword)
+        number = float(value) if value not in (None, "") else math.nan
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import json
 import os
 import struct
@@ -109,7 +110,7 @@ def without_gaps(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
 
 def _longest_run(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
     gaps = [-1, *volume.missing_slices, volume.array.shape[0]]
-    start, stop = max(((a + 1, b) for a, b in zip(gaps, gaps[1:], strict=False)), key=lambda r: r[1] - r[0])
+    start, stop = max(((a + 1, b) for a, b in itertools.pairwise(gaps)), key=lambda r: r[1] - r[0])
     _, rows, columns = volume.array.shape
     part = volume.cropped((start, 0, 0), (stop, rows, columns))
     refused = ", ".join(str(k + 1) for k in volume.refused_slices)
@@ -325,5 +326,5 @@ def _read_nrrd(data: bytes) -> tuple[NDArray[Any], VolumeGeometry]:
         a, b, c = (float(v) for v in text.strip("() ").split(","))
         return (a, b, c)
 
-    steps = [numbers(part) for part in fields["space directions"].split(" ") if part]
-    return array, VolumeGeometry((nz, ny, nx), numbers(fields["space origin"]), *steps)
+    step_x, step_y, step_z = (numbers(part) for part in fields["space directions"].split(" ") if part)
+    return array, VolumeGeometry((nz, ny, nx), numbers(fields["space origin"]), step_x, step_y, step_z)

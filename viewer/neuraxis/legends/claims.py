@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from neuraxis.domain.legend import CT_SEQUENCES, Claim
 from neuraxis.legends.descriptors import marks_and_zoom
-from neuraxis.legends.findings import Statement, Stater
+from neuraxis.legends.findings import Stater
 from neuraxis.legends.panels import Draft
 from neuraxis.legends.phrases import Entity
 from neuraxis.legends.reading import Reading
-from neuraxis.legends.segments import Segmentation, Stretch
+from neuraxis.legends.statements import Statement
+from neuraxis.legends.stretches import Segmentation, Stretch
 
 SIGNAL_OF = {
     "T1": "t1_signal", "T1C": "t1_signal", "T2": "t2_signal", "STIR": "t2_signal", "CISS": "t2_signal", "FLAIR": "flair_signal",
@@ -32,7 +33,7 @@ def state_claims(reading: Reading, drafts: dict[str, Draft], parts: Segmentation
               for scope in parts.scopes]
     for scope, statements in scoped:
         for statement in statements:
-            _infer(drafts, _scope(reading, drafts, scope, statement), statement)
+            _infer(_scope(reading, drafts, scope, statement), statement)
     infer_from_others(drafts)
     claims: dict[str, list[Claim]] = {label: [] for label in drafts}
     for scope, statements in scoped:
@@ -94,7 +95,9 @@ def _marked(
         reading.word(k) in {",", ";"} for k in range(s.last, mark.first))]
     if not before:
         return []
-    stated = [s for s in before if s.concept not in {"location", "size", "margin"}] or before
+    stated = [s for s in before if s.concept in _POST_ONLY | {"blooming", "diffusion_restriction", "signal", "attenuation"}]
+    if not stated:
+        return []
     return [draft for draft, _ in _able(_scope(reading, drafts, scope, stated[-1]), stated[-1])]
 
 
@@ -110,7 +113,7 @@ def _scope(reading: Reading, drafts: dict[str, Draft], scope: Stretch, statement
     if len(panels) < 2 or not scope.free:
         return panels
     named = _opening_sequence(reading, scope)
-    narrowed = [d for d in panels if d.sequence == named or d.modality == named] if named else []
+    narrowed = [d for d in panels if named in (d.sequence, d.modality)] if named else []
     return narrowed or panels
 
 
@@ -139,7 +142,7 @@ def _is_listed(reading: Reading, first: int, last: int) -> bool:
     return any(e.has("sequence", "modality") for e in reading.within(first, min(last, first + 4)))
 
 
-def _infer(drafts: dict[str, Draft], panels: list[Draft], statement: Statement) -> None:
+def _infer(panels: list[Draft], statement: Statement) -> None:
     """Rules 9a-c: what a positive statement says of the picture."""
     if statement.hidden:
         return
@@ -153,7 +156,7 @@ def _infer(drafts: dict[str, Draft], panels: list[Draft], statement: Statement) 
     for draft in panels:
         if draft.contrast == "pre":
             continue
-        if draft.sequence == "T1" or draft.modality == "MR" and draft.sequence is None:
+        if draft.sequence == "T1" or (draft.modality == "MR" and draft.sequence is None):
             draft.sequence, draft.modality, draft.contrast = "T1C", "MR", "post"
         elif draft.modality in {"CT", None}:
             draft.contrast = "post"
@@ -216,7 +219,7 @@ def _tidy(claims: list[Claim]) -> list[Claim]:
     kept: dict[tuple[object, ...], Claim] = {}
     for claim in claims:
         key = (claim.concept, claim.value, claim.negated, claim.laterality, claim.size_mm)
-        if key not in kept or kept[key].uncertain and not claim.uncertain:
+        if key not in kept or (kept[key].uncertain and not claim.uncertain):
             kept[key] = claim
     found = list(kept.values())
     precise = {c.concept for c in found if not c.negated and c.value != "present"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 from neuraxis.domain.legend import CT_SEQUENCES, TextSpan
@@ -10,7 +11,7 @@ from neuraxis.legends.reading import Reading
 
 DESCRIBES = ("sequence", "modality", "plane", "window", "contrast", "kind", "zoom", "caption")
 _ANCHORS = ("sequence", "modality", "caption", "plane", "contrast")
-_LINKS = frozenset("of the through at level levels region a patient's s her his for over in".split())
+_LINKS = frozenset(["of", "the", "through", "at", "level", "levels", "region", "a", "patient's", "s", "her", "his", "for", "over", "in"])
 _BREAKS = frozenset({",", "and", "/", "&", ";", ":", "or", "+"})
 
 
@@ -85,7 +86,7 @@ def linked_anchor(reading: Reading, token: int) -> bool:
 
 def _is_region_word(reading: Reading, token: int) -> bool:
     entity = reading.entity(token)
-    return entity is not None and entity.has("region") or reading.word(token) == "and"
+    return (entity is not None and entity.has("region")) or reading.word(token) == "and"
 
 
 def _anchor_before_lesion(reading: Reading, entity: Entity) -> bool:
@@ -178,7 +179,7 @@ def _elements(reading: Reading, first: int, last: int) -> list[Element]:
               reading.span(entity.first, entity.last))
     if not elements:
         elements.append(Element())
-    bounds = [_boundary(reading, one.last, two.first) for one, two in zip(names, names[1:], strict=False)]
+    bounds = [_boundary(reading, one.last, two.first) for one, two in itertools.pairwise(names)]
     for entity in reading.within(first, last):
         if entity.has("ignored"):
             continue
@@ -210,9 +211,9 @@ def _continues(reading: Reading, entity: Entity, previous: Entity, element: Elem
     if sequence is None:
         return family == ("CT" if element.sequence in CT_SEQUENCES else "MR")
     if sequence.key == element.sequence:
-        return "(" in between or not broken and "," not in between
+        return "(" in between or (not broken and "," not in between)
     if sequence.key in {"T1", "T2", "CT"} and not broken and "," not in between:
-        return sequence.key == "T2" and element.sequence in {"FLAIR", "GRE", "SWI", "CISS", "STIR"} or (
+        return (sequence.key == "T2" and element.sequence in {"FLAIR", "GRE", "SWI", "CISS", "STIR"}) or (
             sequence.key == "T1" and element.sequence == "T1C")
     return element.sequence in {"T1", "T2"} and not between and sequence.key not in {"T1", "T2", "T1C"}
 
@@ -256,9 +257,9 @@ def _outside_zone(reading: Reading, zone: int, last: int, result: Description) -
             element.put("window", window.key, span)
         if plane and not result.planes and reading.word(entity.first - 1) not in {"in", "on"}:
             element.put("plane", plane.key, span)
-        if contrast and element.contrast is None and element.sequence in {None, "T1", "CT"} and not _hidden(reading, entity, last):
-            if not _is_statement(reading, entity):
-                element.put("contrast", contrast.key, span)
+        wanted = element.contrast is None and element.sequence in {None, "T1", "CT"}
+        if contrast and wanted and not _hidden(reading, entity, last) and not _is_statement(reading, entity):
+            element.put("contrast", contrast.key, span)
         _rest(reading, entity, span, result)
 
 
@@ -285,6 +286,6 @@ def _is_mark(reading: Reading, entity: Entity) -> bool:
     opened = any(reading.word(k) == "(" for k in range(max(0, entity.first - 4), entity.first))
     coloured = entity.last - entity.first > 1
     previous = reading.word(entity.first - 1)
-    return opened or coloured or previous in {
+    return opened or coloured or (previous in {
         "white", "red", "yellow", "black", "blue", "green", "dashed", "dotted", "by", "orange", "the", ""
-    } and entity.meanings[0].key != "letter" or reading.word(entity.first + 1) in {":", "indicates", "marks", "shows"}
+    } and entity.meanings[0].key != "letter") or reading.word(entity.first + 1) in {":", "indicates", "marks", "shows"}

@@ -5,33 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-POSITIONS = {
-    "left": "left", "right": "right", "top": "top", "bottom": "bottom", "upper": "top", "lower": "bottom",
-    "middle": "middle", "center": "middle", "centre": "middle", "central": "middle", "inset": "inset",
-    "above": "top", "below": "bottom", "first": "first", "second": "second",
-}
-_ORDER = ("top", "bottom", "middle", "left", "right", "inset")
+from neuraxis.legends.label_lists import ORDER, POSITIONS, read_labels
+
 _MARK_WORDS = re.compile(
     r"\b(?:(?:white|black|red|yellow|blue|green|orange|long|short|thick|thin|open|solid|small|large|curved|dashed|dotted|"
     r"hollow|double|single|in|and|the|of|see|at|with|by|shown|indicated|marked)\s+)*(?:arrows?|arrow\s?heads?|asterisks?|stars?|circles?|box(?:es)?|"
     r"lines?|\*)"
 )
-_ITEM = (
-    r"(?:(?:fig(?:ure|s)?\.?\s*\d*\s*)|panels?\s+|images?\s+|parts?\s+)?"
-    r"(?:[a-z]['´]?\d{0,2}|\d{1,2}[a-z]|[ivx]{2,4}|\d{1,2}|(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|inset)"
-    r"(?:[\s-]+(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)))?(?:\s+(?:panels?|images?|row|column|side|picture))?))"
-)
-_JOIN = r"\s*(?:,\s*and\s+|,|;|&|/|\band\b|\bor\b|\+)\s*"
-_RANGE = r"(?:\s*(?:-|\bto\b|\bthrough\b)\s*" + _ITEM + ")"
-_LIST = re.compile(rf"(?:{_ITEM}{_RANGE}?)(?:{_JOIN}{_ITEM}{_RANGE}?)*\Z")
-_SPLIT = re.compile(_JOIN)
 _PAREN = re.compile(r"[(\[]\s*([^()\[\]]{1,60}?)\s*[)\]]")
 _NESTED = re.compile(r"\((?:see\s+)?figs?(?:ures?)?\.?\s*s?\d+\s*\([a-z]\)(?:[\s,;&-]*(?:and|to)?\s*(?:figs?(?:ures?)?\.?\s*)?(?:s?\d+)?\s*\([a-z]\))*\s*\)")
 _START = r"(?:(?<=^)|(?<=[.;:,!?\n(]\s)|(?<=[.;:,\n(])|(?<=\band\s)|(?<=[.;:,]\s\s))"
 _LETTERS = r"[a-z]\d?(?:\s*(?:-|,|&|/|\band\b|\bto\b|,\s*and\b)\s*[a-z]\d?\b)*"
 _BARE = re.compile(rf"{_START}\s*(?P<list>{_LETTERS})(?P<end>\s*\)|\s*:|\.|,|;|(?=\s))(?=\s|$)")
 _NAMED = re.compile(
-    rf"\b(?:(?:panels?|images?|part)\s+|fig(?:ure|s)?\.?\s*\d+(?:\s?\()?)(?P<list>{_LETTERS})\)?(?P<end>\s*[:,.;]|(?=[\s,.;)]|$))"
+    rf"\b(?:(?:panels?|images?|part)\s+|fig(?:ure|s)?\.?\s*\d+(?:\s?\(|-)?)(?P<list>{_LETTERS})\)?(?P<end>\s*[:,.;]|(?=[\s,.;)]|$))"
 )
 _REFERENCE = re.compile(r"\b(?:in|on|see)\s+(?:panels?\s+|images?\s+|fig(?:ure|s)?\.?\s*\d*\s*)?(?P<list>[a-z](?:(?:\s*(?:,|-|&|\band\b)\s*)[a-z]\b)*)(?=[\s,.;:)]|$)")
 _POSITIONAL = re.compile(
@@ -39,6 +26,9 @@ _POSITIONAL = re.compile(
     r"|inset)(?P<noun>\s*(?:panels?|images?|row|column|side|picture|figure))?(?P<end>\s*[:,;]|(?=\s))"
 )
 _NUMBERED = re.compile(rf"{_START}\s*(?P<list>\d{{1,2}})(?P<end>\)|:|\.(?=\s))")
+
+
+_ROMANS = frozenset("i ii iii iv v vi vii viii ix x".split())
 
 
 @dataclass(frozen=True)
@@ -53,6 +43,8 @@ class LabelMark:
     positional: bool = False
     row: bool = False
     parenthesised: bool = False
+    inside: bool = False
+    """True where the label stands in brackets together with its own words: "(A: sagittal T1; B: coronal T2)"."""
 
 
 def find_labels(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMark]:
@@ -63,7 +55,7 @@ def find_labels(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[La
     text, norm : the text and its normalised form, same length
     is_descriptor : matches at the words with which the description of a panel may begin
     """
-    found = [*_parenthesised(text, norm), *_named(norm), *_bare(text, norm, is_descriptor), *_positional(norm)]
+    found = [*_with_words_in_brackets(norm, is_descriptor), *_parenthesised(norm), *_named(norm), *_bare(text, norm, is_descriptor), *_positional(norm)]
     marks = _without_overlap(found)
     marks = _nested_positions(_without_articles(_without_figure_number(marks)))
     accepted = _accepted(marks)
@@ -87,7 +79,7 @@ def _without_articles(marks: list[LabelMark]) -> list[LabelMark]:
 
 
 def _nested_positions(marks: list[LabelMark]) -> list[LabelMark]:
-    """ "Top: DWI (left) and ADC (right)" names the pictures top-left and top-right."""
+    """The pictures of "Top: DWI (left) and ADC (right)" are top-left and top-right."""
     rows = [m for m in marks if m.positional and not m.parenthesised and m.labels[0] in {"top", "bottom", "middle"} and len(m.labels) == 1]
     inner = [m for m in marks if m.positional and m.parenthesised and all(x in {"left", "right", "middle"} for x in m.labels)]
     if len(rows) < 2 or len(inner) < 2 or any(m.parenthesised for m in rows):
@@ -103,6 +95,9 @@ def _nested_positions(marks: list[LabelMark]) -> list[LabelMark]:
 
 
 def _accepted(marks: list[LabelMark]) -> set[str]:
+    romans = {x for m in marks if not m.weak for x in m.labels if x in _ROMANS}
+    if {"i", "ii"} <= romans and "h" not in {x for m in marks for x in m.labels}:
+        return romans
     letters = _run(marks, str.isalpha)
     if len(letters) >= 2:
         return letters
@@ -141,7 +136,7 @@ def _run(marks: list[LabelMark], kind: object) -> set[str]:
     return set(run)
 
 
-def _parenthesised(text: str, norm: str) -> list[LabelMark]:
+def _parenthesised(norm: str) -> list[LabelMark]:
     found = []
     for match in _NESTED.finditer(norm):
         labels = read_labels(re.sub(r"[()]|fig(?:ure|s)?\.?\s*s?\d+", " ", match.group()[1:-1]).strip())
@@ -167,10 +162,30 @@ def _parenthesised(text: str, norm: str) -> list[LabelMark]:
     return found
 
 
+_BRACKETED = re.compile(r"\(([^()]{4,200})\)")
+_PART = re.compile(rf"\s*(?:and\s+)?(?P<list>{_LETTERS})\s*[:,=]\s*")
+
+
+def _with_words_in_brackets(norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMark]:
+    """The labels of "(A: sagittal T1; B: coronal T2)" and "(C, T1 post-contrast)"."""
+    found = []
+    for match in _BRACKETED.finditer(norm):
+        marks, position = [], match.start(1)
+        for part in match.group(1).split(";"):
+            label = _PART.match(norm, position)
+            labels = read_labels(label["list"]) if label else ()
+            if label and labels and is_descriptor.match(norm, label.end()) and label.end() < position + len(part):
+                marks.append(LabelMark(label.start("list"), label.end(), labels, inside=True))
+            position += len(part) + 1
+        if len(marks) == match.group(1).count(";") + 1:
+            found.extend(marks)
+    return found
+
+
 def _mark(
     start: int, end: int, labels: tuple[str, ...], *, weak: bool = False, row: bool = False, parenthesised: bool = False
 ) -> LabelMark:
-    positional = all(part in _ORDER for x in labels for part in x.split("-"))
+    positional = all(part in ORDER for x in labels for part in x.split("-"))
     return LabelMark(start, end, labels, weak=weak, positional=positional, row=row, parenthesised=parenthesised)
 
 
@@ -190,22 +205,16 @@ def _bare(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMar
         follows = is_descriptor.match(norm, match.end()) is not None
         if end in {")", ":"}:
             weak = False
-        elif end == "." and not (begins or len(labels) > 1) or end == ";":
+        elif (end == "." and not (begins or len(labels) > 1)) or end == ";":
             continue
-        elif (end in {",", "."} or len(labels) > 1) and (begins or follows):
-            weak = True
-        elif end == "" and follows and (begins or before.endswith((",", "and"))):
-            weak = True
-        elif end == "" and begins and len(labels) == 1 and labels[0] not in {"a", "i"} and norm[match.end():].lstrip()[:1].isalpha():
-            weak = True
-        elif end == "" and begins and text[match.end():].lstrip()[:1].isupper():
+        elif ((end in {",", "."} or len(labels) > 1) and (begins or follows)) or (end == "" and follows and (begins or before.endswith((",", "and")))) or (end == "" and begins and len(labels) == 1 and labels[0] not in {"a", "i"} and norm[match.end():].lstrip()[:1].isalpha()) or (end == "" and begins and text[match.end():].lstrip()[:1].isupper()):
             weak = True
         else:
             continue
         found.append(_mark(match.start("list"), match.end(), labels, weak=weak))
-    for match in _NUMBERED.finditer(norm):
-        found.append(_mark(match.start("list"), match.end(), (match["list"],), weak=match["end"] == "."))
-    return found
+    return found + [
+        _mark(m.start("list"), m.end(), (m["list"],), weak=m["end"] == ".") for m in _NUMBERED.finditer(norm)
+    ]
 
 
 def _same_case(piece: str) -> bool:
@@ -217,7 +226,7 @@ def _positional(norm: str) -> list[LabelMark]:
     found = []
     for match in _POSITIONAL.finditer(norm):
         noun, end = (match["noun"] or "").strip(), match["end"].strip()
-        if not noun and end not in {":", ","} or not noun and end == "," and match["list"].strip() not in POSITIONS:
+        if (not noun and end not in {":", ","}) or (not noun and end == "," and match["list"].strip() not in POSITIONS):
             continue
         labels = read_labels(match["list"].strip())
         if labels and noun != "side":
@@ -233,42 +242,6 @@ def _references(text: str, norm: str) -> list[LabelMark]:
         if (labels := read_labels(match["list"])) and (piece[0].isupper() or explicit):
             found.append(LabelMark(match.start(), match.end(), labels, reference=True))
     return found
-
-
-def read_labels(expression: str) -> tuple[str, ...]:
-    """Canonical labels of a list such as "A-C", "a, b and d", "top left"; () where it is none."""
-    expression = re.sub(r"^both\s+", "", expression.strip())
-    if not _LIST.match(expression):
-        return ()
-    labels: list[str] = []
-    for item in _SPLIT.split(expression):
-        ends = re.split(r"\s*(?:-|\bto\b|\bthrough\b)\s*", _bare_item(item))
-        first = _canonical(ends[0]) if len(ends) == 1 or _canonical(ends[0]) not in POSITIONS.values() else _canonical(" ".join(ends))
-        labels.extend(_between(first, _canonical(ends[-1])) if len(ends) == 2 and first not in _ORDER and "-" not in first
-                      else [first])
-    return tuple(dict.fromkeys(labels))
-
-
-def _bare_item(item: str) -> str:
-    return re.sub(r"^(?:fig(?:ure|s)?\.?\s*\d*\s*|panels?\s+|images?\s+|parts?\s+)", "", item.strip())
-
-
-def _canonical(item: str) -> str:
-    item = re.sub(r"\s+(?:panels?|images?|row|column|side|picture)$", "", item.strip()).replace("'", "").replace("´", "")
-    words = [POSITIONS.get(w, w) for w in re.split(r"[\s-]+", item)]
-    if len(words) == 2 and all(w in _ORDER for w in words):
-        words.sort(key=_ORDER.index)
-    return "-".join(words)
-
-
-def _between(first: str, last: str) -> list[str]:
-    if len(first) == len(last) == 1 and first < last:
-        return [chr(c) for c in range(ord(first), ord(last) + 1)]
-    if first[:1] == last[:1] and first[1:].isdigit() and last[1:].isdigit():
-        return [f"{first[0]}{k}" for k in range(int(first[1:]), int(last[1:]) + 1)]
-    if first.isdigit() and last.isdigit() and int(first) < int(last) <= int(first) + 20:
-        return [str(k) for k in range(int(first), int(last) + 1)]
-    return [first, last]
 
 
 def _without_overlap(marks: list[LabelMark]) -> list[LabelMark]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 
 from neuraxis.domain.legend import TextSpan
 from neuraxis.legends.descriptors import Description, Element, describe
 from neuraxis.legends.reading import Reading
-from neuraxis.legends.segments import Segmentation, Stretch
-
+from neuraxis.legends.stretches import Segmentation, Stretch
 
 _MARKS_INSIDE = tuple(
     (key, re.compile(pattern)) for key, pattern in (
@@ -69,7 +69,7 @@ def draft_panels(reading: Reading, labels: tuple[str, ...], parts: Segmentation)
         if stretch.labels is not None:
             _shared(reading, drafts, stretch)
     for group in parts.lists:
-        _inherit(drafts, described, group)
+        _inherit(reading, parts, drafts, described, group)
     for label in labels:
         _same_as_before(drafts, described, labels, label)
     for stretch in parts.shared:
@@ -94,10 +94,7 @@ def _own(reading: Reading, drafts: dict[str, Draft], described: dict[str, Descri
         if found.kind and draft.kind == found.kind and draft.own:
             continue
         draft.put("region", found.region, found.spans.get("region"))
-        if len(labels) == 1:
-            element = named[0] if stretch.leading else named[-1]
-        else:
-            element = named[min(k, len(named) - 1)]
+        element = (named[0] if stretch.leading else named[-1]) if len(labels) == 1 else named[min(k, len(named) - 1)]
         if len(labels) > 1:
             draft.put("plane", _nth(found.planes, k, len(labels)), element.spans.get("plane"))
             draft.put("window", _nth(found.windows, k, len(labels)), element.spans.get("window"))
@@ -144,10 +141,20 @@ def _about_picture(reading: Reading, stretch: Stretch) -> bool:
         or reading.word(stretch.first) in {",", "all", "both", ":", "of"}
 
 
-def _inherit(drafts: dict[str, Draft], described: dict[str, Description], group: tuple[str, ...]) -> None:
+def _names_caption(reading: Reading, parts: Segmentation, label: str) -> bool:
+    """True where the panel's own words say "image", "section" and the like, or stand after their label."""
+    return any(
+        s.leading or any(e.has("caption") for e in reading.within(s.first, s.last))
+        for s in parts.own if label in (s.labels or ())
+    )
+
+
+def _inherit(
+    reading: Reading, parts: Segmentation, drafts: dict[str, Draft], described: dict[str, Description], group: tuple[str, ...]
+) -> None:
     """Rule 8: what the first of a coordinated list states holds for those after it that state nothing."""
     members = [drafts[label] for label in group]
-    for previous, draft in zip(members, members[1:], strict=False):
+    for previous, draft in itertools.pairwise(members):
         if draft.kind not in {None, "imaging"} or previous.kind not in {None, "imaging"}:
             continue
         named = any(e.names_picture for e in described[draft.label].elements) if draft.label in described else False
@@ -155,8 +162,10 @@ def _inherit(drafts: dict[str, Draft], described: dict[str, Description], group:
             if draft.contrast != "post" or previous.sequence in {"T1", "T1C", "CT", "CTA"}:
                 draft.put("sequence", previous.sequence, previous.spans.get("sequence"))
             draft.put("modality", previous.modality, previous.spans.get("modality"))
+            if not _names_caption(reading, parts, draft.label):
+                draft.put("plane", previous.plane, previous.spans.get("plane"))
             draft.put("contrast", previous.contrast if previous.modality == "MR" else None, previous.spans.get("contrast"))
-    for draft, following in reversed(list(zip(members, members[1:], strict=False))):
+    for draft, following in reversed(list(itertools.pairwise(members))):
         if draft.kind in {None, "imaging"} and draft.modality is None and draft.sequence is None:
             draft.put("sequence", following.sequence, following.spans.get("sequence"))
             draft.put("modality", following.modality, following.spans.get("modality"))
@@ -168,26 +177,29 @@ def _inherit(drafts: dict[str, Draft], described: dict[str, Description], group:
 def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentation) -> None:
     """Rule 8 for planes: "Axial FLAIR (A), T1 (B) and CT (C)" are all axial."""
     trailing = {label for s in parts.own if not s.leading for label in s.labels or ()}
-    starts = {label: s.first for s in parts.own if not s.leading for label in s.labels or ()}
+    starts = {label: s.first for s in reversed(parts.own) if not s.leading for label in s.labels or ()}
     for group in parts.lists:
         _all_in_one_plane(reading, drafts, parts, group)
         plane, span = None, None
-        for one, two in zip(group, group[1:], strict=False):
+        for one, two in itertools.pairwise(group):
             if two in trailing and drafts[two].kind in {None, "imaging"} and drafts[one].modality == drafts[two].modality:
                 drafts[two].put("region", drafts[one].region, drafts[one].spans.get("region"))
-        for label in group:
+        stated = [k for k, label in enumerate(group) if drafts[label].plane]
+        for k, label in enumerate(group):
             draft = drafts[label]
-            if label not in trailing or draft.kind not in {None, "imaging"}:
+            restated = plane is not None and draft.plane is None and any(
+                j > k and drafts[group[j]].plane == plane for j in stated)
+            if restated or label not in trailing or draft.kind not in {None, "imaging"}:
                 continue
             if draft.plane:
-                leads = _plane_leads(reading, starts[label], draft)
+                leads = _plane_leads(draft)
                 plane, span = (draft.plane, draft.spans.get("plane")) if leads else (None, None)
             elif plane and draft.own_picture and reading.word(starts[label]) in {",", "and", "/", "&", "or", ""}:
                 draft.put("plane", plane, span)
 
 
 def _all_in_one_plane(reading: Reading, drafts: dict[str, Draft], parts: Segmentation, group: tuple[str, ...]) -> None:
-    """ "all axial" at the end of a list."""
+    """Takes "all axial" at the end of a list."""
     for stretch in (*parts.own, *parts.shared):
         if not set(stretch.labels or ()) <= set(group):
             continue
@@ -198,7 +210,8 @@ def _all_in_one_plane(reading: Reading, drafts: dict[str, Draft], parts: Segment
                     drafts[label].put("plane", meaning.key, reading.span(entity.first, entity.last))
 
 
-def _plane_leads(reading: Reading, first: int, draft: Draft) -> bool:
+def _plane_leads(draft: Draft) -> bool:
+    """True where the plane stands before the sequence, so that it can hold for the list."""
     span, name = draft.spans.get("plane"), draft.spans.get("sequence") or draft.spans.get("modality")
     return span is not None and (name is None or span.start < name.start)
 

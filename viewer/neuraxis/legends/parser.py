@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
-from neuraxis.domain.legend import LegendFigure, Panel, TextSpan
+from neuraxis.domain.legend import Claim, LegendFigure, Panel, TextSpan
 from neuraxis.domain.lexicon import Lexicon
 from neuraxis.legends.claims import mark_pictures, state_claims
 from neuraxis.legends.panels import Draft, draft_panels, spread_planes
 from neuraxis.legends.reading import Reading, read
-from neuraxis.legends.segments import Segmentation, Stretch, segment
+from neuraxis.legends.segments import segment
 from neuraxis.legends.unlabelled import labels_without_marks
 from neuraxis.legends.vocabulary import phrase_book, words
 
 _HEADING = re.compile(
-    r"(?:^|(?<=\n)|(?<=[.;)]\s)(?=fig(?:ure|\.)?\s*s?\d+\s*[.:|]\s))[ \t]*(?P<name>(?:supplementa(?:ry|l)\s+)?fig(?:ure|\.)?\s*(?P<number>s?\d+))(?P<letters>(?=[a-z]\b|\s?\())?"
-    r"(?(letters)|[ \t]*[.:|)\u2013-]*)", re.I
+    r"(?:^|(?<=\n)|(?<=[.;)]\s)(?=fig(?:ure|\.)?\s*s?\d+\s*[.:|]\s))[ \t]*(?P<name>(?:supplementa(?:ry|l)\s+)?fig(?:ure|\.)?\s*(?P<number>s?\d+))(?P<letters>(?=-?[a-z]\b|\s?\())?"
+    r"(?(letters)|[ \t]*(?:[.:|)\u2013]|-(?![a-z]\b))*)", re.I
 )
 
 
@@ -34,7 +34,7 @@ def parse_legend(text: str, lexicon: Lexicon | None = None) -> tuple[LegendFigur
 
 
 def _figures(text: str) -> list[tuple[str, str, int]]:
-    headings = list(_HEADING.finditer(text))
+    headings = [h for h in _HEADING.finditer(text) if _begins(text, h.start())]
     if not headings:
         return [("", text, 0)]
     starts: list[tuple[str, int, int]] = []
@@ -53,6 +53,12 @@ def _figures(text: str) -> list[tuple[str, str, int]]:
     return parts
 
 
+def _begins(text: str, start: int) -> bool:
+    """True at the start of the text, after a finished sentence and after an empty line; a wrapped "see Figure 2" is none."""
+    before = text[:start]
+    return not before.strip() or before.rstrip()[-1] in ".;:!?)]\"" or before.endswith("\n\n")
+
+
 def _figure(name: str, text: str, heading_end: int, lexicon: Lexicon | None) -> LegendFigure:
     reading = read(text, heading_end, phrase_book(lexicon))
     if not any(reading.tokens):
@@ -60,7 +66,7 @@ def _figure(name: str, text: str, heading_end: int, lexicon: Lexicon | None) -> 
     labels = tuple(dict.fromkeys(x for m in reading.marks if not m.reference for x in m.labels))
     labels = tuple(sorted(labels)) if all(len(x) == 1 for x in labels) else labels
     if labels:
-        labels, parts = labels, segment(reading, labels)
+        parts = segment(reading, labels)
         if labels == ("inset",):
             labels, parts = labels_without_marks(reading, inset=True)
     else:
@@ -73,7 +79,7 @@ def _figure(name: str, text: str, heading_end: int, lexicon: Lexicon | None) -> 
     return LegendFigure(name, text, panels, _not_understood(reading))
 
 
-def _panel(draft: Draft, claims: list) -> Panel:  # type: ignore[type-arg]
+def _panel(draft: Draft, claims: list[Claim]) -> Panel:
     imaging = draft.kind in {None, "imaging"}
     spans = tuple(sorted(draft.spans.items()))
     if not imaging:
@@ -93,5 +99,3 @@ def _not_understood(reading: Reading) -> tuple[TextSpan, ...]:
         spans.append(TextSpan(token.start, token.end, reading.text[token.start:token.end]))
     return tuple(spans)
 
-
-__all__ = ["Segmentation", "Stretch", "parse_legend"]

@@ -10,17 +10,13 @@ from neuraxis.legends.phrases import Entity
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.vocabulary import words
 
-_UNPAIRED = frozenset(
-    "pons medulla midbrain brainstem vermis corpus_callosum third_ventricle fourth_ventricle sella suprasellar pineal clivus "
-    "foramen_magnum posterior_fossa craniocervical cervical_spine thoracic_spine lumbar_spine sacral_spine conus "
-    "basilar_artery falx interhemispheric quadrigeminal cisterna_magna prepontine basal_cisterns sagittal_sinus spinal_cord".split()
+UNPAIRED = frozenset(
+    ["pons", "medulla", "midbrain", "brainstem", "vermis", "corpus_callosum", "third_ventricle", "fourth_ventricle", "sella", "suprasellar", "pineal", "clivus", "foramen_magnum", "posterior_fossa", "craniocervical", "cervical_spine", "thoracic_spine", "lumbar_spine", "sacral_spine", "conus", "basilar_artery", "falx", "interhemispheric", "quadrigeminal", "cisterna_magna", "prepontine", "basal_cisterns", "sagittal_sinus", "spinal_cord"]
 )
 _NEVER_TO_THE_LEFT = frozenset({".", ";", ":", ",", "(", ")", "with", "but", "show", "shows"})
-_ASPECT = frozenset("aspect side part half portion margin lateral of the posterior anterior superior inferior medial edge border wall".split())
+_ASPECT = frozenset(["aspect", "side", "part", "half", "portion", "margin", "lateral", "of", "the", "posterior", "anterior", "superior", "inferior", "medial", "edge", "border", "wall"])
 _TARGET_VERBS = frozenset({"mass_effect"})
-_ADJOIN = frozenset("the a an left right both bilateral adjacent of on upon underlying overlying upper lower lateral ipsilateral "
-                    "contralateral medial anterior posterior superior inferior and , surrounding neighbouring neighboring aspect "
-                    "rostral caudal dorsal ventral its entire nearby side subjacent or from part mild floor roof horn".split())
+_ADJOIN = frozenset(["the", "a", "an", "left", "right", "both", "bilateral", "adjacent", "of", "on", "upon", "underlying", "overlying", "upper", "lower", "lateral", "ipsilateral", "contralateral", "medial", "anterior", "posterior", "superior", "inferior", "and", ",", "surrounding", "neighbouring", "neighboring", "aspect", "rostral", "caudal", "dorsal", "ventral", "its", "entire", "nearby", "side", "subjacent", "or", "from", "part", "mild", "floor", "roof", "horn"])
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def _side(
         if word == "of" and reading.word(k - 1) not in _ASPECT and not (other and other.has("finding")):
             break
         if word in {"and", "or", "/"}:
-            if previous is None or previous.side is None or set(_values(entity)) & _UNPAIRED:
+            if previous is None or previous.side is None or set(_values(entity)) & UNPAIRED:
                 break
             return previous.side, set()
         k -= 1
@@ -135,12 +131,12 @@ def _side_after(reading: Reading, entity: Entity, last: int) -> tuple[str | None
 def _is_plural(reading: Reading, entity: Entity, first: int) -> bool:
     plurals = words("paired", "plurals")
     last_word = reading.word(entity.last - 1)
-    noun = last_word in plurals or reading.word(entity.last) in plurals and reading.word(entity.last) not in {"regions", "bones"}
+    noun = last_word in plurals or (reading.word(entity.last) in plurals and reading.word(entity.last) not in {"regions", "bones"})
     if not noun:
         return False
     before = [reading.word(k) for k in range(max(first, entity.first - 2), entity.first)]
     listed = before and before[-1] in {"and", ",", "or"} and last_word not in plurals
-    return not listed and not (set(_values(entity)) & _UNPAIRED)
+    return not listed and not (set(_values(entity)) & UNPAIRED)
 
 
 def _is_reference(reading: Reading, entity: Entity, first: int) -> bool:
@@ -160,6 +156,9 @@ def _is_reference(reading: Reading, entity: Entity, first: int) -> bool:
 
 def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
     """True for a structure that is compressed, displaced, touched or reached (rule 10)."""
+    if reading.word(entity.first - 1) in {"adjacent", "overlying", "underlying", "neighbouring", "neighboring", "subjacent", "nearby"} and "of" in {
+            reading.word(entity.first - 2), reading.word(entity.first - 3)}:
+        return True
     following = reading.entity(entity.last)
     head = following
     step = entity.last

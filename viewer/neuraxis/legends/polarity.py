@@ -8,9 +8,9 @@ from neuraxis.legends.reading import Reading
 
 _STOPS = frozenset({".", ";", ":"})
 _OR = frozenset({"or", "nor", "/"})
-_NOUNS = frozenset("in at within around along on from after between to into during over adjacent throughout".split())
-_LESION_NOUNS = frozenset("lesion lesions focus foci abnormality mass nodule collection".split())
-_PASSED = frozenset("of the a an any evidence sign signs definite obvious for".split())
+_NOUNS = frozenset(["in", "at", "within", "around", "along", "on", "from", "after", "between", "to", "into", "during", "over", "adjacent", "throughout"])
+_LESION_NOUNS = frozenset(["lesion", "lesions", "focus", "foci", "abnormality", "mass", "nodule", "collection", "invasion", "extension", "involvement", "spread"])
+_PASSED = frozenset(["of", "the", "a", "an", "any", "evidence", "sign", "signs", "definite", "obvious", "for"])
 
 
 def denied(reading: Reading, first: int, last: int) -> set[int]:
@@ -44,8 +44,8 @@ def _subject(reading: Reading, stop: int, first: int) -> range:
         word, entity = reading.word(k), reading.entity(k)
         if word in _STOPS or reading.mark(k):
             break
-        if entity and (entity.has("boundary") or entity.has("verb") and word not in {
-                "is", "was", "are", "were", "has", "have", "had", "there", "appear", "appears"}):
+        if entity and (entity.has("boundary") or (entity.has("verb") and word not in {
+                "is", "was", "are", "were", "has", "have", "had", "there", "appear", "appears"})):
             break
         if word == "," and not _list_comma(reading, k, first):
             break
@@ -69,7 +69,7 @@ def _next_finding(reading: Reading, first: int, last: int) -> range:
     end = first
     for k in range(first, min(last, first + 9)):
         word, entity = reading.word(k), reading.entity(k)
-        if word in _STOPS or word == "," or entity is not None and entity.has("boundary"):
+        if word in _STOPS or word == "," or (entity is not None and entity.has("boundary")):
             break
         if entity and is_finding(reading, entity):
             end = entity.last
@@ -81,7 +81,7 @@ def _next_finding(reading: Reading, first: int, last: int) -> range:
 def _object(reading: Reading, negator: Entity, last: int) -> set[int]:
     """Tokens of the noun phrases that follow "no", "without", "neither" ..."""
     covered: set[int] = set()
-    found = paused = False
+    found = paused = unknown = False
     k = negator.last
     while k < last:
         word, entity = reading.word(k), reading.entity(k)
@@ -93,11 +93,12 @@ def _object(reading: Reading, negator: Entity, last: int) -> set[int]:
             break
         if word in _OR or word == ",":
             paused = False
-        elif found and word in _NOUNS:
+        elif (found or unknown) and word in _NOUNS:
             paused = True
         if not paused:
             covered.add(k)
-        found = found or entity is not None and is_finding(reading, entity)
+        found = found or (entity is not None and is_finding(reading, entity))
+        unknown = unknown or (entity is None and word.isalpha() and word not in _PASSED)
         k += 1
     return covered
 
@@ -108,7 +109,8 @@ def _ends(reading: Reading, entity: Entity | None, token: int, negator: Entity) 
     if entity.has("negator", "negator_next") and reading.word(token) != "nor":
         return True
     if entity.has("boundary"):
-        return reading.word(token) != "including"
+        joined = reading.word(token) == "with" and reading.word(token - 1) in {"associated", "accompanied"}
+        return reading.word(token) != "including" and not joined and reading.word(token) != "accompanied"
     return entity.has("verb") and reading.word(token) not in {
         "seen", "noted", "identified", "detected", "visible", "appearing", "is", "are", "was", "were", "demonstrated", "identif"}
 
@@ -120,7 +122,7 @@ def _goes_on(reading: Reading, first: int, last: int) -> bool:
         word, entity = reading.word(k), reading.entity(k)
         if word in _OR:
             return True
-        if word in _STOPS or word in {"and", ")", "but"} or entity is not None and entity.has("boundary", "verb", "negator"):
+        if word in _STOPS or word in {"and", ")", "but"} or (entity is not None and entity.has("boundary", "verb", "negator")):
             break
         k += 1
     return _bare_head(reading, first + (reading.word(first) == "and"), last) and k - first <= 4
@@ -140,7 +142,7 @@ def _bare_head(reading: Reading, first: int, last: int) -> bool:
     if meaning is not None and meaning.key in {"signal", "attenuation", "location", "margin", "compartment"}:
         return False
     following = reading.word(entity.last)
-    return entity.last >= last or following in {"", ".", ",", ";", "and", "or", ")", "(", "was", "were", "is", "are", "in", "on", "could"}
+    return entity.last >= last or following in {"", ".", ",", ";", "and", "or", ")", "(", "was", "were", "is", "are", "in", "on", "of", "could"}
 
 
 def hedged(reading: Reading, first: int, last: int) -> set[int]:
@@ -162,7 +164,7 @@ def _hedge_object(reading: Reading, hedge: Entity, first: int, last: int) -> set
     k = hedge.last
     while k < last:
         word, entity = reading.word(k), reading.entity(k)
-        if word in _STOPS or word in {")", "but", "with", "which", "while"} or word == "," and not _adjectives(reading, k, found):
+        if word in _STOPS or word in {")", "but", "with", "which", "while"} or (word == "," and not _adjectives(reading, k, found)):
             break
         if entity and entity.first == k and entity.has("negator", "negator_next"):
             break
@@ -175,10 +177,8 @@ def _hedge_object(reading: Reading, hedge: Entity, first: int, last: int) -> set
             found = found or (meaning is not None and meaning.key != "location")
         elif word in _LESION_NOUNS:
             found = True
-        elif entity is None or entity.has("lesion") and not entity.has("modifier"):
-            unknown = unknown or word.isalpha() and word not in _PASSED
-        if found and unknown and word in {"in", "of", "within"}:
-            pass
+        elif entity is None or (entity.has("lesion") and not entity.has("modifier")):
+            unknown = unknown or (word.isalpha() and word not in _PASSED)
         covered.add(k)
         k += 1
     return covered if found else set()

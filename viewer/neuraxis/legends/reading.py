@@ -98,7 +98,7 @@ def _with_contrast_pairs(tokens: list[Token], entities: list[Entity]) -> list[En
         if partner not in (_WITH if first_is_pre else _WITHOUT) and not partner.startswith(
                 ("postcontrast", "postgad") if first_is_pre else ("precontrast",)):
             continue
-        agent = [w for w in words_of[second:second + 5]]
+        agent = list(words_of[second:second + 5])
         if not any(w.startswith(_AGENT) or "contrast" in w for w in agent):
             continue
         added[k] = Meaning("contrast", "pre" if first_is_pre else "post")

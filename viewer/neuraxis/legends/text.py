@@ -17,7 +17,7 @@ _REPLACED = {
 _TOKEN = re.compile(
     r"(?P<number>\d+(?:[.,]\d+)?(?=\s*-?\s*(?:mm|cm|x)\b|(?:mm|cm)|[^\w.]|\.(?!\d)|$))|(?P<word>[a-z0-9]+(?:'[a-z]+)?\*?[a-z]*)|(?P<mark>\S)"
 )
-_ABBREVIATIONS = frozenset("fig figs vs e.g i.e approx ca cf dr no al resp max min ref st incl".split())
+_ABBREVIATIONS = frozenset(["fig", "figs", "vs", "e.g", "i.e", "approx", "ca", "cf", "dr", "no", "al", "resp", "max", "min", "ref", "st", "incl"])
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Token:
 def normalise(text: str) -> str:
     """The text in lower case with one kind of dash, quote and space; the same number of characters."""
     out = []
-    for char in text:
-        char = _REPLACED.get(char, char)
+    for original in text:
+        char = _REPLACED.get(original, original)
         low = char.lower()
         out.append(low if len(low) == 1 else char)
     return "".join(out)
@@ -106,10 +106,7 @@ def abbreviation_ranges(text: str, norm: str) -> list[tuple[int, int]]:
     """Character ranges of abbreviation lists ("CT: computed tomography; MRI: ...")."""
     introduced = _INTRODUCED.search(norm)
     ranges = [introduced.span()] if introduced else []
-    for match in _EXPANSION.finditer(text):
-        if _expands(match.group(1), match.group(2)):
-            ranges.append(match.span())
-    return ranges
+    return ranges + [m.span() for m in _EXPANSION.finditer(text) if _expands(m.group(1), m.group(2))]
 
 
 def _expands(short: str, long: str) -> bool:
@@ -119,7 +116,7 @@ def _expands(short: str, long: str) -> bool:
         return False
     if not words or words[0] == "the" or {"is", "was", "are", "shows", "showing", "with", "no"} & set(words):
         return False
-    if letters[0] != words[0][0] or len(words) < 2 and len(letters) > 2:
+    if letters[0] != words[0][0] or (len(words) < 2 and len(letters) > 2):
         return False
     hits, position = 0, 0
     for letter in letters:

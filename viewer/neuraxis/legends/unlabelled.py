@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neuraxis.legends.descriptors import describe
 from neuraxis.legends.reading import Reading
-from neuraxis.legends.segments import Segmentation, Stretch
+from neuraxis.legends.stretches import Segmentation, Stretch
 
 
 def labels_without_marks(reading: Reading, *, inset: bool = False) -> tuple[tuple[str, ...], Segmentation]:

@@ -105,8 +105,9 @@ def find_bone(box: Neighbourhood, volume_shape: Shape3, lesion: BoolVoxels | Non
         bright &= box.usable
     if lesion is not None:
         bright &= ~lesion
-    if not bright.any():
-        return bright
+    least = 0.05 * LEAST_COMPONENT_MM3 / box.geometry.voxel_volume_mm3
+    if np.count_nonzero(bright) < least:
+        return np.zeros_like(bright)
     opened = ndimage.binary_opening(bright)
     labels = cc3d.connected_components(opened, connectivity=6)
     sizes = cc3d.statistics(labels)["voxel_counts"] * box.geometry.voxel_volume_mm3

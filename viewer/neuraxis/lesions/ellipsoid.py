@@ -13,12 +13,14 @@ from neuraxis.domain.geometry import FloatArray
 
 Residuals: TypeAlias = Callable[[FloatArray], tuple[NDArray[np.float64], FloatArray]]
 
-LARGEST_SAMPLE = 1500
+LARGEST_SAMPLE = 1000
 PRIOR_IN_PLANE_MM = 0.42
 """Standard deviation of the in-plane point-spread function (FWHM 1 mm) before anything is known."""
 PRIOR_IN_PLANE_SPREAD = 0.35
 """Natural logarithm of the factor by which it varies."""
-PRIOR_THROUGH_SPREAD = 0.25
+PRIOR_THROUGH_SPREAD = 0.2
+PRIOR_SHAPE_SPREAD = 0.5
+"""Logarithm of the factor by which true half axes differ from those of the half-maximum mask."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,14 @@ class Voxels:
     normal: FloatArray
     thickness_mm: float
     noise: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Priors:
+    """Mean (11,) and standard deviation (11,) of the parameters before the fit."""
+
+    mean: FloatArray
+    spread: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +102,17 @@ def blurred_ellipsoid(parameters: FloatArray, points_mm: FloatArray, normal: Flo
 
     b = _factor(parameters)
     s_xy, s_z = np.exp(parameters[9:11])
-    m = b.T @ b
-    blur = s_xy**2 * np.eye(3) + (s_z**2 - s_xy**2) * np.outer(normal, normal)
-    x = points_mm - parameters[:3]
-    mx = x @ m
-    q2 = np.maximum(np.einsum("ij,ij->i", x, mx), 1e-6)
+    x = (points_mm - parameters[:3]).T
+    u = b @ x
+    q2 = np.maximum(u[0] * u[0] + u[1] * u[1] + u[2] * u[2], 1e-6)
     q = np.sqrt(q2)
-    variance = np.einsum("ij,ij->i", mx @ blur, mx) / q2
+    # the blur's square root makes the variance a sum of squares
+    root = (s_xy * np.eye(3) + (s_z - s_xy) * np.outer(normal, normal)) @ b.T
+    w = root @ u
+    variance = (w[0] * w[0] + w[1] * w[1] + w[2] * w[2]) / q2
     width = np.sqrt(variance)
     near, far = (1 - q) / width, (1 + q) / width
-    drift = (float(np.trace(blur @ m)) - variance) / (2 * q * width)
+    drift = (float((root * root).sum()) - variance) / (2 * q * width)
     bells = np.exp(-0.5 * near**2) - np.exp(-0.5 * far**2)
     out: NDArray[np.float64] = ndtr(near) + ndtr(far) - 1 - drift * bells / np.sqrt(2 * np.pi)
     return out
@@ -118,22 +129,20 @@ def fit_ellipsoid(voxels: Voxels, inside: NDArray[np.bool_]) -> EllipsoidFit | N
     if np.count_nonzero(inside) < 4 or len(inside) < 40:
         return None
     chosen = _thin(len(inside), LARGEST_SAMPLE)
-    prior = np.log([PRIOR_IN_PLANE_MM, np.hypot(voxels.thickness_mm / np.sqrt(12), 0.3)])
-    spread = np.array([PRIOR_IN_PLANE_SPREAD, PRIOR_THROUGH_SPREAD])
-    parameters = _start(voxels, inside, prior)
+    priors = _priors(voxels, inside)
+    # thinned data weigh as much against the priors as all of them would
+    weight = np.sqrt(len(inside) / len(chosen))
     points, values = voxels.points_mm[chosen], voxels.values[chosen]
     noise = max(voxels.noise, 1e-9)
 
     def residuals(p: FloatArray) -> tuple[NDArray[np.float64], FloatArray]:
         shape = blurred_ellipsoid(p, points, voxels.normal)
         contrast, background = _linear(shape, values)
-        data = (values - background - contrast * shape) / noise
-        return np.concatenate([data, (p[9:11] - prior) / spread]), np.array([contrast, background])
+        data = weight * (values - background - contrast * shape) / noise
+        return np.concatenate([data, (p - priors.mean) / priors.spread]), np.array([contrast, background])
 
-    found = _levenberg(residuals, parameters)
-    if found is None:
-        return None
-    return _finish(found, voxels, spread)
+    found = _levenberg(residuals, priors.mean)
+    return None if found is None else _finish(found, voxels, priors)
 
 
 def _thin(count: int, most: int) -> NDArray[np.intp]:
@@ -151,13 +160,20 @@ def _linear(shape: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[fl
     return contrast, float(values.mean()) - contrast * float(shape.mean())
 
 
-def _start(voxels: Voxels, inside: NDArray[np.bool_], prior: FloatArray) -> FloatArray:
+def _priors(voxels: Voxels, inside: NDArray[np.bool_]) -> _Priors:
+    """Start and prior: the ellipsoid with the moments of the half-maximum mask, and a usual blur."""
     points = voxels.points_mm[inside]
-    centre = points.mean(axis=0)
     covariance = np.cov(points.T) + 0.05 * np.eye(3)
     factor = np.linalg.cholesky(np.linalg.inv(5.0 * covariance)).T
     upper = factor[[0, 0, 1], [1, 2, 2]]
-    return np.concatenate([centre, np.log(np.diag(factor)), upper, prior])
+    blur = np.log([PRIOR_IN_PLANE_MM, np.hypot(voxels.thickness_mm / np.sqrt(12), 0.3)])
+    mean = np.concatenate([points.mean(axis=0), np.log(np.diag(factor)), upper, blur])
+    extent = float(np.sqrt(5.0 * np.trace(covariance) / 3))
+    spread = np.concatenate([
+        np.full(3, extent), np.full(3, PRIOR_SHAPE_SPREAD), np.full(3, PRIOR_SHAPE_SPREAD / extent),
+        [PRIOR_IN_PLANE_SPREAD, PRIOR_THROUGH_SPREAD],
+    ])
+    return _Priors(mean, spread)
 
 
 def _levenberg(residuals: Residuals, start: FloatArray) -> FloatArray | None:
@@ -196,19 +212,20 @@ def _jacobian(
     return np.stack(columns, axis=1)
 
 
-def _finish(found: FloatArray, voxels: Voxels, spread: FloatArray) -> EllipsoidFit | None:
-    """Contrast, background, misfit and covariance at the solution, on all voxels."""
+def _finish(found: FloatArray, voxels: Voxels, priors: _Priors) -> EllipsoidFit | None:
+    """Contrast, background, misfit and covariance at the solution."""
     shape = blurred_ellipsoid(found, voxels.points_mm, voxels.normal)
     contrast, background = _linear(shape, voxels.values)
     if contrast <= 0 or not np.isfinite(contrast):
         return None
     residual = voxels.values - background - contrast * shape
     rms = float(np.sqrt(np.mean(residual**2)))
-    by_shape = _jacobian(lambda q: blurred_ellipsoid(q, voxels.points_mm, voxels.normal), found, shape)
-    jacobian = np.column_stack([contrast * by_shape, shape, np.ones_like(shape)])
-    scale = max(rms, voxels.noise)
-    information = jacobian.T @ jacobian / scale**2
-    information[[9, 10], [9, 10]] += 1 / spread**2
+    chosen = _thin(len(shape), LARGEST_SAMPLE)
+    points, some = voxels.points_mm[chosen], shape[chosen]
+    by_shape = _jacobian(lambda q: blurred_ellipsoid(q, points, voxels.normal), found, some)
+    jacobian = np.column_stack([contrast * by_shape, some, np.ones_like(some)])
+    information = jacobian.T @ jacobian * (len(shape) / len(some)) / max(rms, voxels.noise) ** 2
+    information[: found.size, : found.size] += np.diag(1 / priors.spread**2)
     try:
         covariance: FloatArray = np.linalg.inv(information).astype(np.float64)
     except np.linalg.LinAlgError:

@@ -181,10 +181,11 @@ def _axes(subject: _Subject, model: SizeModel | None) -> tuple[LengthMeasurement
 
 def _diameter(subject: _Subject, model: SizeModel | None) -> LengthMeasurement:
     vertices = subject.mesh.vertices_lps_mm
-    i, j = farthest_pair(vertices)
-    ends = vertices[[i, j]]
-    measured = float(np.linalg.norm(ends[0] - ends[1]))
+    # an ellipsoid's model knows its own direction, and the search is slow
+    known = model is not None and model.is_ellipsoid
+    ends = vertices[:2] if known else vertices[list(farthest_pair(vertices))]
     if model is None:
+        measured = float(np.linalg.norm(ends[0] - ends[1]))
         return _length(
             subject, measured, ends, float(np.hypot(subject.in_plane_pixel_mm, subject.slice_step_mm / 2)),
             "largest distance of two surface points",

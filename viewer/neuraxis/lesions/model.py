@@ -29,6 +29,10 @@ CLEAR_MM = 1.3
 """Voxels nearer than this to another bright structure are left out: its blur is in them."""
 GOOD_MISFIT = 0.04
 POOR_MISFIT = 0.12
+LENGTH_FLOOR_MM = 0.012
+VOLUME_FLOOR = 0.004
+MODEL_ERROR = 2.2
+"""These three make the 95 % interval hold in the accuracy study (`neuraxis.lesions.accuracy`)."""
 """RMS residual over contrast, beyond the noise, up to which a lesion counts as an ellipsoid."""
 
 
@@ -93,6 +97,8 @@ class _Scene:
     clear: BoolVoxels
     origin: FloatArray
     thickness_mm: float
+    background: float
+    contrast: float
 
 
 def fit_size_model(
@@ -111,7 +117,7 @@ def fit_size_model(
         return None
     e1, e2 = plane_basis(volume.geometry)
     sizes = ellipsoid_sizes(fit, e1, e2)
-    return _decide(volume, scene, fit, sizes, noise)
+    return _decide(volume, scene, fit, sizes, noise, sign)
 
 
 def _scene(volume: Volume, mask: LesionMask, box: Neighbourhood, inside: BoolVoxels, sign: float) -> _Scene:
@@ -127,27 +133,71 @@ def _scene(volume: Volume, mask: LesionMask, box: Neighbourhood, inside: BoolVox
         clear &= distance_from_mm(others, box.geometry) > CLEAR_MM
     clear |= inside
     origin = box.geometry.lps_from_index(np.argwhere(inside)).mean(axis=0)
-    return _Scene(box, inside, values, near, clear, origin, thickness)
+    background = sign * (mask.background_value or 0.0)
+    return _Scene(
+        box, inside, values, near, clear, origin, thickness, background, sign * (mask.plateau_value or 0.0) - background
+    )
 
 
-def _decide(volume: Volume, scene: _Scene, fit: EllipsoidFit, sizes: EllipsoidSizes, noise: float) -> SizeModel:
+def _decide(
+    volume: Volume, scene: _Scene, fit: EllipsoidFit, sizes: EllipsoidSizes, noise: float, sign: float
+) -> SizeModel:
     excess = np.sqrt(max(fit.misfit**2 - (noise / fit.contrast) ** 2, 0.0))
     is_ellipsoid = bool(excess <= GOOD_MISFIT)
     lengths, spread = sizes.values[[0, 1, 2, 4]], sizes.sd[[0, 1, 2, 4]]
     if not is_ellipsoid:
         lengths, spread = _corrected_surface(scene, fit, lengths, spread, excess)
-    pixel = max(volume.geometry.spacing_xyz_mm[:2])
-    floor = np.array([0.05, 0.05, 0.06, 0.0]) * pixel / 0.45
+    correlation = _noise_correlation(scene, fit)
+    model_error = _model_error(fit, sizes)
+    spread = spread * correlation
+    floor = np.append(lengths[:3] * model_error + LENGTH_FLOOR_MM, 2 * model_error * lengths[3])
     half = 1.96 * np.hypot(spread, floor)
-    integral, integral_sd = _integral(volume, scene, fit, sizes)
+    # a poor fit misplaces its own background and plateau
+    levels = (fit.background, fit.contrast) if excess <= POOR_MISFIT else (scene.background, scene.contrast)
+    integral, integral_sd = _integral(volume, scene, fit, sizes, levels)
+    noise_sum = noise / fit.contrast * volume.geometry.voxel_volume_mm3 * float(np.sqrt(np.count_nonzero(scene.near)))
+    integral_sd = float(np.hypot(
+        np.hypot(integral_sd, noise_sum * correlation), (VOLUME_FLOOR + 3 * model_error) * integral
+    ))
     estimates = [Estimate(float(v), float(h)) for v, h in zip(lengths, half, strict=True)]
     rule = "ellipsoid seen through the fitted blur" if is_ellipsoid else "half-maximum surface corrected for the fitted blur"
     return SizeModel(
         scene.origin + fit.centre_mm, estimates[0], estimates[1], estimates[2],
         Estimate(integral, 1.96 * integral_sd), estimates[3], sizes, is_ellipsoid, rule,
-        f"partial-volume integral, background {fit.background:.0f}, plateau {fit.background + fit.contrast:.0f} {volume.unit}",
+        f"partial-volume integral, background {sign * levels[0]:.0f}, plateau {sign * sum(levels):.0f} {volume.unit}",
         fit,
     )
+
+
+def _model_error(fit: EllipsoidFit, sizes: EllipsoidSizes) -> float:
+    """Relative standard error of lengths that the model's approximations cause: grows with (blur / diameter)^3."""
+    blur = max(fit.blur_in_plane_mm, fit.blur_through_mm)
+    smallest = float(min(sizes.values[1], 2 / np.sqrt(np.linalg.eigvalsh(fit.matrix)[-1])))
+    return float(MODEL_ERROR * (blur / max(smallest, 1e-3)) ** 3)
+
+
+def _noise_correlation(scene: _Scene, fit: EllipsoidFit) -> float:
+    """Factor by which noise that is alike in neighbouring voxels widens standard deviations made for white noise.
+
+    Noise with a Gaussian autocorrelation r at one voxel's distance is alike over -pi / ln r voxels of a plane and over
+    sqrt(-pi / ln r) voxels of a line.
+    """
+    points = voxel_points_mm(scene.box.geometry).reshape(-1, 3) - scene.origin
+    normal = np.asarray(scene.box.geometry.slice_normal_lps)
+    shape = blurred_ellipsoid(fit.parameters, points, normal).reshape(scene.inside.shape)
+    residual = np.where(scene.clear, scene.values - fit.background - fit.contrast * shape, 0.0)
+    variance = float((residual**2).sum()) / max(np.count_nonzero(scene.clear), 1)
+    if variance <= 0:
+        return 1.0
+    alike = 1.0
+    for axis in range(3):
+        first, second = (np.take(residual, range(k, residual.shape[axis] - 1 + k), axis) for k in (0, 1))
+        a, b = (np.take(scene.clear, range(k, scene.clear.shape[axis] - 1 + k), axis) for k in (0, 1))
+        pairs = int(np.count_nonzero(a & b))
+        r = float((first * second).sum()) / pairs / variance if pairs else 0.0
+        if r > 0.05:
+            alike *= max(1.0, float(np.sqrt(-np.pi / np.log(min(r, 0.97)))))
+    return float(np.sqrt(alike))
 
 
 def _corrected_surface(
@@ -158,14 +208,11 @@ def _corrected_surface(
     What blur takes off is what it takes off the fitted ellipsoid on the same voxels; where the shape is far from an
     ellipsoid, what it takes off a ball of that diameter (4 s^2 / d, s the blur).
     """
-    boundary = fit.background + fit.contrast / 2
-    seen = _surface_sizes(scene.values, scene.inside, boundary, fit.contrast, scene)
+    seen = _surface_sizes(scene.values, scene.inside, scene.background + scene.contrast / 2, scene.contrast, scene)
     blur = float(np.clip(fit.blur_in_plane_mm, 0.25, 0.7))
     ball = 4 * blur**2 / np.maximum(seen[:3], 1.0)
-    if excess > POOR_MISFIT:
-        taken = ball
-    else:
-        taken = np.clip((true - _made_sizes(scene, fit, boundary))[:3], 0.0, 2.0 * ball)
+    known = excess <= POOR_MISFIT
+    taken = np.clip((true - _made_sizes(scene, fit))[:3], 0.0, 2.0 * ball) if known else ball
     out = seen.copy()
     out[:3] += taken
     out[3] *= (1 + float(taken.mean()) / max(float(seen[:3].mean()), 1e-6)) ** 2
@@ -173,13 +220,12 @@ def _corrected_surface(
     return out, np.hypot(np.minimum(spread, 0.1 * np.abs(out)), doubt)
 
 
-def _made_sizes(scene: _Scene, fit: EllipsoidFit, boundary: float) -> FloatArray:
+def _made_sizes(scene: _Scene, fit: EllipsoidFit) -> FloatArray:
     """Sizes of the half-maximum surface of the blurred fitted ellipsoid on the lesion's own voxels."""
     points = voxel_points_mm(scene.box.geometry).reshape(-1, 3)
     normal = np.asarray(scene.box.geometry.slice_normal_lps)
     shape = blurred_ellipsoid(fit.parameters, points - scene.origin, normal).reshape(scene.inside.shape)
-    model = (fit.background + fit.contrast * shape).astype(np.float32)
-    return _surface_sizes(model, model >= boundary, boundary, fit.contrast, scene)
+    return _surface_sizes(shape.astype(np.float32), shape >= 0.5, 0.5, 1.0, scene)
 
 
 def _surface_sizes(
@@ -197,19 +243,21 @@ def _surface_sizes(
     return np.array([axes.long_mm if axes else 0.0, axes.short_mm if axes else 0.0, largest, mesh.area_mm2])
 
 
-def _integral(volume: Volume, scene: _Scene, fit: EllipsoidFit, sizes: EllipsoidSizes) -> tuple[float, float]:
+def _integral(
+    volume: Volume, scene: _Scene, fit: EllipsoidFit, sizes: EllipsoidSizes, levels: tuple[float, float]
+) -> tuple[float, float]:
     """Partial-volume integral: sum of (value - background) / contrast over the lesion and its blur; value and SD.
 
-    Where voxels are left out because of a neighbour, the fitted ellipsoid stands in.
+    Where voxels are left out because of a neighbour, the fitted ellipsoid stands in. `levels`: background, contrast.
     """
+    background, contrast = levels
     voxel = volume.geometry.voxel_volume_mm3
     used = scene.near & scene.clear
-    total = float(((scene.values[used] - fit.background) / fit.contrast).sum()) * voxel
+    total = float(((scene.values[used] - background) / contrast).sum()) * voxel
     missing = scene.near & ~scene.clear
     if missing.any():
         points = scene.box.geometry.lps_from_index(np.argwhere(missing)) - scene.origin
         normal = np.asarray(volume.geometry.slice_normal_lps)
         total += float(blurred_ellipsoid(fit.parameters, points, normal).sum()) * voxel
     ellipsoid = float(sizes.values[3])
-    sd = float(np.hypot(sizes.sd[3], 0.02 * ellipsoid))
-    return total, float(np.hypot(sd, 0.3 * (total - ellipsoid)))
+    return total, 0.25 * abs(total - ellipsoid)

@@ -21,6 +21,7 @@ from neuraxis.lesions.neighbourhood import (
     box_around,
     connected_part,
     crop_to_mask,
+    reach_in_voxels,
     require_measurable,
     robust_noise,
     voxel_points_mm,
@@ -162,11 +163,10 @@ def _peaks_near(
         )
     values = smoothed(box)
     signed = values * np.float32(sign)
-    floor = _floor(volume, click, sign, floor_mm)
-    noise = robust_noise((box.values - values)[:, ::2, ::2])
-    distance = np.linalg.norm(voxel_points_mm(box.geometry) - np.asarray(point), axis=-1)
+    floor = float(np.percentile(signed[::2], 20)) if floor_mm <= CLIMB_MM else _floor(volume, click, sign, floor_mm)
+    noise = robust_noise((box.values - values)[:, ::3, ::3])
     spacing = max(box.geometry.spacing_xyz_mm)
-    near = np.flatnonzero(distance.ravel() <= max(SNAP_MM, 0.75 * spacing))
+    near, distance = _voxels_near(box, point, max(SNAP_MM, 0.75 * spacing))
     tops = _climb(signed, near)
     least = max(_least_contrast(kind, sign * floor), NOISE_FACTOR * 0.5 * noise)
     found: list[_Peak] = []
@@ -174,14 +174,27 @@ def _peaks_near(
         height = float(signed.ravel()[top]) - floor
         if height < least or (floor_mm > CLIMB_MM and kind is SegmentKind.CALCIFICATION and signed.ravel()[top] < 100):
             continue
-        flank = near[(tops == top) & (signed.ravel()[near] >= floor + 0.5 * height)]
+        flank = distance[(tops == top) & (signed.ravel()[near] >= floor + 0.5 * height)]
         if flank.size == 0:
             continue
         z, y, x = np.unravel_index(int(top), values.shape)
         index = (int(z) + box.start_zyx[0], int(y) + box.start_zyx[1], int(x) + box.start_zyx[2])
-        found.append(_Peak(index, height, float(distance.ravel()[flank].min())))
+        found.append(_Peak(index, height, float(flank.min())))
     # a click inside the lesion has a flank at distance 0; among noise peaks of one plateau the highest speaks
     return sorted(found, key=lambda p: (round(p.distance_mm / (0.5 * spacing)), -p.value))
+
+
+def _voxels_near(box: Neighbourhood, point: Vector3, radius_mm: float) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Flat indices of the voxels of a box within a distance of a point, and their distances in mm."""
+    middle = box.geometry.index_from_lps(point)
+    reach = reach_in_voxels(box.geometry, radius_mm)
+    low = np.clip(np.ceil(middle - reach), 0, box.values.shape).astype(int)
+    high = np.clip(np.floor(middle + reach) + 1, low, box.values.shape).astype(int)
+    index = np.moveaxis(np.mgrid[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], 0, -1).reshape(-1, 3)
+    distance = np.linalg.norm(box.geometry.lps_from_index(index) - np.asarray(point), axis=-1)
+    inside = distance <= radius_mm
+    flat: NDArray[np.intp] = np.ravel_multi_index(tuple(index[inside].T), box.values.shape)
+    return flat, distance[inside]
 
 
 def _climb(signed: FloatVoxels, starts: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -76,6 +76,8 @@ class GridCommands(QObject):
         self.ran.emit(command_id)
 
     def _tool(self, what: str) -> None:
+        for panel in self.grid.panels:
+            panel.mouse.placing.cancel()
         self.grid.options.set(tool=Tool(what))
 
     def _window(self, what: str) -> None:
@@ -144,10 +146,18 @@ class GridCommands(QObject):
             panel.set_state(replace(state, **{what: not getattr(state, what)}))
         else:
             {
-                "fit": grid.fit, "focus": grid.focus, "maximise": grid.toggle_maximised,
+                "fit": self._fit, "focus": grid.focus, "maximise": grid.toggle_maximised,
                 "native": lambda: panel.set_state(replace(state, rotation_degrees=(0.0, 0.0))),
                 "invert": lambda: self._view("inverted"), "link": self._toggle_link,
             }[what]()
+
+    def _fit(self) -> None:
+        """Escape drops what is being placed; without that it shows everything."""
+        busy = [p for p in self.grid.panels if p.mouse.placing.is_busy]
+        for panel in busy:
+            panel.mouse.placing.cancel()
+        if not busy:
+            self.grid.fit()
 
     def _toggle_link(self) -> None:
         panel = self.grid.active
@@ -182,6 +192,11 @@ class GridCommands(QObject):
             session.undo()
         elif what == "redo":
             session.redo()
+        elif what == "delete":
+            session.delete_drawing(session.active_drawing)
+        elif what == "key_image":
+            panel = self.grid.active
+            session.toggle_key_image(panel.state.series_id, panel.scene.slice_position())
         elif what == "jump":
             session.jump_to_lesion(session.active_lesion)
             self.grid.focus()

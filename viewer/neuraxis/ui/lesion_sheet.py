@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QTextBrowser,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -69,7 +70,7 @@ class LesionSheet(QWidget):
         self.session = session
         self.list = QListWidget(self)
         self.list.setAccessibleName("Lesions")
-        self.list.setMaximumHeight(110)
+        self.list.setMaximumHeight(84)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.list.currentItemChanged.connect(self._chosen)
         self.list.itemActivated.connect(self._jump_to)
@@ -79,6 +80,9 @@ class LesionSheet(QWidget):
         self.table.setAlternatingRowColors(True)
         self.table.setAccessibleName("Sizes of the active lesion")
         self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        self.notes = QTextBrowser(self)
+        self.notes.setAccessibleName("Method and warnings")
+        self.notes.setMaximumHeight(84)
         self.hint = QLabel(HINT, self)
         self.hint.setWordWrap(True)
         self.segment = self._button("Segment", "Segment the lesion at a click  [G]", self.segment_requested.emit)
@@ -93,6 +97,7 @@ class LesionSheet(QWidget):
         column.addWidget(self.list)
         column.addWidget(self.hint)
         column.addWidget(self.table, 1)
+        column.addWidget(self.notes)
         self._links = Connections(self)
         self._links.connect(session.case_changed, self._refresh)
         self._links.connect(session.active_lesion_changed, self._refresh)
@@ -140,6 +145,7 @@ class LesionSheet(QWidget):
 
     def _fill(self, lesion: Lesion | None) -> None:
         self.table.clear()
+        self.notes.setVisible(lesion is not None)
         if lesion is None:
             return
         for name, value, method in measurement_rows(lesion.measurement):
@@ -147,14 +153,8 @@ class LesionSheet(QWidget):
             item.setToolTip(1, method)
             item.setToolTip(0, method)
             self.table.addTopLevelItem(item)
-        for label, text in (("Method", lesion.mask.method), *(
-                ("⚠ Warning", w) for w in dict.fromkeys((*lesion.mask.warnings, *lesion.measurement.warnings)))):
-            item = QTreeWidgetItem([label])
-            self.table.addTopLevelItem(item)
-            words = QLabel(text)
-            words.setWordWrap(True)
-            words.setTextFormat(Qt.TextFormat.PlainText)
-            self.table.setItemWidget(item, 1, words)
+        warnings = dict.fromkeys((*lesion.mask.warnings, *lesion.measurement.warnings))
+        self.notes.setPlainText("\n".join([f"Method: {lesion.mask.method}", *(f"⚠ {w}" for w in warnings)]))
 
     def _chosen(self, item: Any, _before: Any) -> None:
         if item is not None:

@@ -31,30 +31,58 @@ class CornerTexts:
 def draw_text(painter: QPainter, rect: QRectF, flags: Any, text: str, colour: QColor) -> None:
     """Text with a dark rim, so that it reads on bright and dark pictures."""
     painter.setPen(theme.SHADOW)
-    for dx, dy in ((1, 1), (-1, 0)):
+    for dx, dy in ((1, 1), (-1, -1)):
         painter.drawText(rect.translated(dx, dy), flags, text)
     painter.setPen(colour)
     painter.drawText(rect, flags, text)
 
 
-def draw_corners(painter: QPainter, area: QRectF, texts: CornerTexts) -> None:
-    """Corner texts, each in its own half of the panel."""
-    flag = Qt.AlignmentFlag
-    inner = area.adjusted(MARGIN, MARGIN - 2, -MARGIN, -MARGIN + 2)
+def draw_backed_lines(
+    painter: QPainter, area: QRectF, text: str, colour: QColor, *, right: bool, bottom: bool
+) -> QRectF:
+    """Lines of text in a corner on a dark plate that lets the picture through; returns the plate."""
+    metrics = painter.fontMetrics()
+    lines = text.split("\n")
+    limit = int(area.width() * 0.62)
+    lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, limit) for line in lines]
+    width = max(metrics.horizontalAdvance(line) for line in lines) + 6
+    height = metrics.height() * len(lines) + 2
+    x = area.right() - width if right else area.left()
+    y = area.bottom() - height if bottom else area.top()
+    plate = QRectF(x, y, width, height)
+    painter.fillRect(plate, theme.PLATE)
+    painter.setPen(colour)
+    baseline = y + 1 + metrics.ascent()
+    for line in lines:
+        left = plate.right() - 3 - metrics.horizontalAdvance(line) if right else plate.left() + 3
+        painter.drawText(QPointF(left, baseline), line)
+        baseline += metrics.height()
+    return plate
+
+
+def draw_plate(painter: QPainter, at: QPointF, text: str, colour: QColor) -> None:
+    """A label beside a drawing, on a dark plate."""
     painter.setFont(theme.panel_font(9))
-    wrap = Qt.TextFlag.TextWordWrap
-    half = inner.width() * 0.47
-    height = inner.height()
-    left = QRectF(inner.left(), inner.top(), half, height)
-    right = QRectF(inner.right() - half, inner.top(), half, height)
-    for rect, place, text in (
-        (left, flag.AlignLeft | flag.AlignTop, texts.top_left),
-        (right, flag.AlignRight | flag.AlignTop, texts.top_right),
-        (left, flag.AlignLeft | flag.AlignBottom, texts.bottom_left),
-        (right, flag.AlignRight | flag.AlignBottom, texts.bottom_right),
+    metrics = painter.fontMetrics()
+    lines = text.split("\n")
+    width = max(metrics.horizontalAdvance(line) for line in lines) + 6
+    room = QRectF(at.x(), at.y(), width / 0.62 + 2, metrics.height() * len(lines) + 2)
+    draw_backed_lines(painter, room, text, colour, right=False, bottom=False)
+
+
+def draw_corners(painter: QPainter, area: QRectF, texts: CornerTexts) -> float:
+    """Corner texts; returns the lower edge of the one at the top right."""
+    inner = area.adjusted(4, 4, -4, -4)
+    painter.setFont(theme.panel_font(9))
+    below = inner.top()
+    for text, right, bottom in (
+        (texts.top_left, False, False), (texts.bottom_left, False, True), (texts.bottom_right, True, True),
+        (texts.top_right, True, False),
     ):
         if text:
-            draw_text(painter, rect, place | wrap, text, theme.TEXT)
+            plate = draw_backed_lines(painter, inner, text, theme.TEXT, right=right, bottom=bottom)
+            below = plate.bottom() if right and not bottom else below
+    return float(below)
 
 
 def draw_letters(painter: QPainter, area: QRectF, letters: tuple[str, str, str, str]) -> None:
@@ -128,9 +156,9 @@ def draw_badges(painter: QPainter, area: QRectF, badges: Sequence[str], top: flo
 def draw_outline(painter: QPainter, segments: NDArray[np.float64], colour: QColor, *, active: bool) -> None:
     """Outline of a mask given as screen segments (n, 2, 2)."""
     lines = [QLineF(a[0], a[1], b[0], b[1]) for a, b in segments]
-    painter.setPen(QPen(theme.SHADOW, 3.5))
+    painter.setPen(QPen(theme.SHADOW, 2.6))
     painter.drawLines(lines)
-    painter.setPen(QPen(colour, 2.2 if active else 1.4))
+    painter.setPen(QPen(colour, 1.5 if active else 1.0))
     painter.drawLines(lines)
 
 

@@ -9,9 +9,11 @@ from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QPainter
 
 from neuraxis.align.planes import Projection
+from neuraxis.app.drawings import PLACING
 from neuraxis.app.options import Tool
 from neuraxis.app.views import ScreenView, vector3
 from neuraxis.domain.window import Window, WindowFunction
+from neuraxis.ui.placing import Placing
 
 if TYPE_CHECKING:
     from neuraxis.ui.slice_panel import SlicePanel
@@ -42,6 +44,7 @@ class PanelMouse:
         self._window: Window | None = None
         self._wheel_rest = 0.0
         self._scroll_rest = 0.0
+        self.placing = Placing(panel)
 
     def press(self, event: Any) -> None:
         """A button went down."""
@@ -51,6 +54,12 @@ class PanelMouse:
         self._start = self._last = event.position()
         self._window = self.panel.scene.window()
         self._scroll_rest = 0.0
+        if self._button == Qt.MouseButton.LeftButton and not self.placing.grab_handle(self._start):
+            tool = self._tool(event)
+            if tool in PLACING:
+                self.placing.press(tool, self._start)
+            elif self.placing.is_busy:
+                self.placing.cancel()
 
     def move(self, event: Any) -> None:
         """Drag, or tell what is under the mouse."""
@@ -58,12 +67,17 @@ class PanelMouse:
         if self._button is None:
             reading = self.panel.scene.reading_at(at.x(), at.y())
             self.panel.hovered.emit(reading.text if reading else "")
+            if self.placing.is_busy:
+                self.placing.move(at)
             return
         if not self._moved and (at - self._start).manhattanLength() < CLICK_PX:
             return
         self._moved = True
         delta = at - self._last
         self._last = at
+        if self._button == Qt.MouseButton.LeftButton and self.placing.is_busy:
+            self.placing.move(at)
+            return
         self._drag(self._tool(event), at, delta)
 
     def release(self, event: Any) -> None:
@@ -72,17 +86,19 @@ class PanelMouse:
             return
         button, moved, self._button = self._button, self._moved, None
         self.panel.scene.coarse = False
-        if not moved:
+        if button == Qt.MouseButton.LeftButton and self.placing.is_busy:
+            self.placing.release(event.position(), moved=moved)
+        elif not moved:
             self._click(button, event)
         self.panel.update()
 
     def double_click(self, event: Any) -> bool:
         """Whether the tool took the double click."""
-        del event
-        return False
+        return event.button() == Qt.MouseButton.LeftButton and self.placing.double_click()
 
     def draw(self, painter: QPainter, view: ScreenView) -> None:
-        """What is being placed."""
+        """Drawings of this slice and what is being placed."""
+        self.placing.draw(painter, view)
 
     def _tool(self, event: Any) -> Tool:
         if self._button == Qt.MouseButton.MiddleButton:
@@ -97,7 +113,7 @@ class PanelMouse:
         panel, scene = self.panel, self.panel.scene
         if tool in (Tool.WINDOW, Tool.SEGMENT):
             self._drag_window(at)
-        elif tool in (Tool.CROSSHAIR, Tool.PROBE):
+        elif tool is Tool.CROSSHAIR:
             scene.coarse = True
             self._place_point(at)
         elif tool is Tool.PAN:

@@ -14,7 +14,7 @@ from neuraxis.app.options import Marks, ReadingOptions
 from neuraxis.app.outlines import mask_on_picture, outline_on_screen
 from neuraxis.app.panel_scene import PanelScene
 from neuraxis.app.panel_state import PanelState
-from neuraxis.app.panel_texts import badges, series_text, slice_text
+from neuraxis.app.panel_texts import badges, series_text, slice_text, window_text
 from neuraxis.app.pictures import Picture
 from neuraxis.app.session import StudySession
 from neuraxis.app.views import ScreenView
@@ -139,11 +139,11 @@ class SlicePanel(QWidget):
         painter = QPainter(self)
         area = QRectF(self.rect())
         painter.fillRect(area, theme.SHADOW)
-        view, picture, grey = self.scene.view(), self.scene.picture(), self.scene.grey()
-        if view is None or picture is None or grey is None:
+        view, picture, pixels = self.scene.view(), self.scene.picture(), self.scene.screen_pixels()
+        if view is None or picture is None or pixels is None:
             panel_marks.draw_middle_text(painter, area, self._waiting_text())
         else:
-            self._draw_picture(painter, view, picture, grey)
+            self._draw_picture(painter, view, picture, pixels)
             self._draw_overlay(painter, view)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
             if self.options.now.masks:
@@ -164,11 +164,11 @@ class SlicePanel(QWidget):
             return f"{series.title}\nis no volume: {series.refusal or 'pictures only'}"
         return f"{series.title}\nloading …"
 
-    def _draw_picture(self, painter: QPainter, view: ScreenView, picture: Picture, grey: Any) -> None:
-        if self._image is None or self._image_bytes is not grey:
-            rows, columns = grey.shape
-            self._image = QImage(grey.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
-            self._image_bytes = grey  # QImage does not own them
+    def _draw_picture(self, painter: QPainter, view: ScreenView, picture: Picture, pixels: Any) -> None:
+        if self._image is None or self._image_bytes is not pixels:
+            rows, columns = pixels.shape
+            self._image = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_RGB32)
+            self._image_bytes = pixels  # QImage does not own them
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.state.smooth)
         painter.setTransform(picture_transform(view, picture))
@@ -198,7 +198,7 @@ class SlicePanel(QWidget):
             frame = mask.geometry.frame_of_reference_uid
             registration = None
             if mask.series_id != series.id and frame != series.frame_of_reference_uid:
-                registration = self.session.case.registrations.between(series.frame_of_reference_uid, frame)
+                registration = self.session.registrations_in_view.between(series.frame_of_reference_uid, frame)
                 if registration is None:
                     continue
             part = mask_on_picture(mask, picture, registration)
@@ -223,12 +223,14 @@ class SlicePanel(QWidget):
             return
         window = self.scene.window()
         texts = panel_marks.CornerTexts(
-            series_text(series), window.label if window else "",
+            series_text(series), window_text(window),
             slice_text(series, volume, native, picture, view.centre_lps_mm), self._link_text(),
         )
-        panel_marks.draw_corners(painter, area, texts)
+        below = panel_marks.draw_corners(painter, area, texts)
         told = badges(series, volume, native, picture, self.state.projection)
-        panel_marks.draw_badges(painter, area, told, area.top() + 26)
+        if self._is_key_image():
+            told.insert(0, "key image")
+        panel_marks.draw_badges(painter, area, told, below + 3)
 
     def _draw_reference(self, painter: QPainter, view: ScreenView, other: ScreenView) -> None:
         along = np.cross(view.normal, other.normal)
@@ -257,7 +259,11 @@ class SlicePanel(QWidget):
         if series is None or source is None or source.id == series.id:
             return ""
         label = self.session.link(source, series).label
-        return label if label != "not linked" else f"not linked to {source.modality}:\nno registration"
+        return label.replace(", ", "\n") if label != "not linked" else f"not linked to {source.modality}\nno registration"
+
+    def _is_key_image(self) -> bool:
+        position = self.scene.slice_position()
+        return position is not None and (self.state.series_id, position[0]) in self.session.case.key_images
 
     def _draw_frame(self, painter: QPainter, area: QRectF) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from qtpy.QtGui import QColor, QFont, QGuiApplication, QPalette
 
 from neuraxis.domain.tag import Verdict
@@ -17,6 +19,7 @@ BADGE_BACK = QColor(120, 72, 0, 210)
 BADGE_TEXT = QColor(255, 232, 190)
 DRAWING = QColor(120, 230, 140)
 SHADOW = QColor(0, 0, 0)
+PLATE = QColor(0, 0, 0, 125)
 
 # Okabe and Ito, Color Universal Design (2008): told apart with red, green and blue deficiency
 LESION_COLOURS = tuple(
@@ -41,6 +44,7 @@ def lesion_colour(number: int) -> QColor:
     return LESION_COLOURS[number % len(LESION_COLOURS)]
 
 
+@lru_cache(maxsize=16)
 def panel_font(size: int = 9, *, bold: bool = False) -> QFont:
     """The letters over the pictures; the size follows the screen's scaling."""
     font = QFont(QGuiApplication.font())

@@ -1,4 +1,4 @@
-"""Keeps napari layers and the session together: windows, the linked point, and masks in both directions."""
+"""Keeps napari layers and the session together (napari itself is not imported): windows, the point, masks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from neuraxis.app.layers import image_layer, labels_layer, lps_from_world, mask_from_layer, world_from_lps
 from neuraxis.app.jobs import Deliver
+from neuraxis.app.layers import image_layer, labels_layer, lps_from_world, mask_from_layer, world_from_lps
 from neuraxis.app.session import StudySession
 from neuraxis.domain.lesion import Lesion
 from neuraxis.domain.window import Window, WindowFunction

@@ -1,0 +1,95 @@
+"""Keys, hangings and settings as data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.app.synthetic_study import head_study, series_of, study_of
+
+from neuraxis.app.commands import COMMANDS, with_keys
+from neuraxis.app.hanging import best_hanging, hang, hanging, hangings
+from neuraxis.app.settings import Settings, load_settings, save_settings
+from neuraxis.app.views import Orientation
+from neuraxis.domain.study import Role
+from neuraxis.domain.window import window_presets
+from neuraxis.errors import UsageError, WriteError
+
+
+def test_no_key_stands_for_two_commands_and_no_id_for_two() -> None:
+    keys = [k for c in COMMANDS for k in c.keys]
+    assert len(keys) == len(set(keys))
+    ids = [c.id for c in COMMANDS]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_preset_of_the_list_has_its_key_in_the_grid() -> None:
+    by_id = {c.id: c for c in COMMANDS}
+    for preset in window_presets():
+        assert by_id[f"window.{preset.name}"].keys == (preset.key,)
+        assert preset.key in by_id[f"window.{preset.name}"].tooltip
+
+
+def test_keys_can_be_changed_but_not_doubled() -> None:
+    changed = {c.id: c for c in with_keys({"tool.length": ("Ctrl+L",)})}
+    assert changed["tool.length"].keys == ("Ctrl+L",)
+    with pytest.raises(UsageError, match=r"both tool\.length and tool\.angle"):
+        with_keys({"tool.angle": ("D",)})
+    with pytest.raises(UsageError, match="not known"):
+        with_keys({"tool.hammer": ("D",)})
+
+
+def test_a_hanging_leaves_out_what_is_not_there() -> None:
+    study = head_study()
+    only_mr = [s for s in study.series if s.role.role is not Role.CT]
+    states = hang(hanging("lesion"), only_mr)
+    assert [s.series_id for s in states] == ["", "", "s3", "s4", "s5", "s6"]
+    planes = hang(hanging("planes"), only_mr, chosen_id="s4")
+    assert [(s.series_id, s.orientation) for s in planes] == [("s4", o) for o in Orientation]
+
+
+def test_a_lone_series_opens_in_three_planes() -> None:
+    series = head_study().series[0]
+    protocol, states = best_hanging((series,))
+    assert protocol.key == "planes"
+    assert len(states) == 3
+
+
+def test_every_hanging_has_as_many_cells_as_its_layout() -> None:
+    for protocol in hangings():
+        assert len(protocol.cells) == protocol.rows * protocol.columns
+        assert protocol.rows <= 2
+        assert protocol.columns <= 4
+
+
+def test_a_series_of_unknown_role_is_not_hung_by_role() -> None:
+    volume = head_study().series[0].volume()
+    unknown = series_of(volume, Role.UNKNOWN, 1, "?")
+    assert all(not s.series_id for s in hang(hanging("lesion"), study_of(unknown).series))
+
+
+def test_settings_come_back_and_hold_no_name_of_a_patient(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "settings.json"
+    settings = Settings(theme="light", keys={"tool.length": ("Ctrl+L",)}).with_recent("/data/a", "CT, T1")
+    save_settings(settings, path)
+    assert load_settings(path) == settings
+    assert set(json.loads(path.read_text())["recent"][0]) == {"path", "summary"}
+    for number in range(20):
+        settings = settings.with_recent(f"/data/{number}", "")
+    assert len(settings.recent) == 10
+    assert settings.recent[0].path == "/data/19"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{\"theme\": 5, \"recent\": [1], \"keys\": 7}", "\u0000"])
+def test_broken_settings_fall_back_to_the_defaults(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(content)
+    assert load_settings(path) == Settings()
+
+
+def test_settings_that_cannot_be_written_are_told(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(WriteError, match="NEURAXIS_SETTINGS"):
+        save_settings(Settings(), blocked / "settings.json")
