@@ -147,7 +147,9 @@ def test_voxels_and_affine_agree_with_dcm2niix(folder: str, shared_real: Path, t
         [str(program), "-z", "n", "-b", "n", "-l", "o", "-f", "%s_%e_%p", "-o", str(tmp_path), str(shared_real / folder)],
         check=False, capture_output=True, timeout=60,
     )
-    theirs = [nifti(p) for p in sorted(tmp_path.glob("*.nii"))]
+    colour = 128
+    files = [p for p in sorted(tmp_path.glob("*.nii")) if np.frombuffer(p.read_bytes(), "<i2", 1, 70)[0] != colour]
+    theirs = [nifti(p) for p in files]
     series = [s for s in open_study(shared_real / folder).series if s.is_volume]
     matched = sum(any(same_voxels(s, array, affine) for array, affine in theirs) for s in series)
     assert theirs
@@ -170,4 +172,8 @@ def same_voxels(series: Series, array: np.ndarray, affine: np.ndarray) -> bool:
     values = volume.array[tuple(nearest.T)].astype(float)
     if volume.kind is ValueKind.PHASE:
         values = values * 4096 / np.pi
-    return bool(np.abs(values - array.reshape(-1)).max() <= 0.51)
+    difference = np.abs(values - array.reshape(-1))
+    if volume.padding is not None:
+        # outside the scanned circle dcm2niix gives the rescaled padding value (-3024), we give no value
+        difference = difference[~volume.padding[tuple(nearest.T)]]
+    return bool(difference.max() <= 0.51)

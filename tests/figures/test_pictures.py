@@ -112,11 +112,11 @@ def test_files_that_are_missing_outside_or_no_picture_are_refused(folder: Path) 
 def dicom_picture(path: Path, modality: str, burned: str = "NO") -> Path:
     """A small RGB file as a camera or slide scanner writes it."""
     from pydicom.dataset import FileDataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.2"
-    meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.3680043.8.498.7"
+    meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.2")
+    meta.MediaStorageSOPInstanceUID = UID("1.2.826.0.1.3680043.8.498.7")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     ds.SOPClassUID, ds.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID

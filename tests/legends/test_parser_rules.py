@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,15 @@ def test_any_text_is_parsed_the_same_twice_with_spans_that_fit(pieces: list[str]
         spans = [c.span for p in figure.panels for c in p.claims if c.span] + [s for p in figure.panels for _, s in p.spans]
         for span in (*spans, *figure.not_understood):
             assert figure.text[span.start:span.end] == span.text
+
+
+@pytest.mark.parametrize("piece", ["(a, ", "A: ", "T1 and ", "calcification, ", "no ", "CT: c c c c ", "Figure 1. "])
+def test_long_hostile_text_ends_in_reasonable_time(piece: str) -> None:
+    began = time.process_time()
+    parse_legend(piece * (6000 // len(piece)))
+    assert time.process_time() - began < 10
+
+
+def test_a_heading_word_inside_a_wrapped_sentence_opens_no_figure() -> None:
+    figures = parse_legend("Figure 1. Axial CT (see also\nFigure 2) shows calcification.")
+    assert [f.id for f in figures] == ["Figure 1"]

@@ -22,7 +22,7 @@ REPEATS = 4
 """Further runs of the last level on other samples, whose scatter gives the residual."""
 COVERAGE = 2.8
 """Factor from the scatter of the repeats to the 95th percentile of the true error; calibrated on the phantom."""
-FLOOR_MM = 0.10
+FLOOR_MM = 0.16
 """Error that repeats cannot see: distortion, interpolation, chemical shift."""
 WORST_SCATTER_MM = 4.0
 STEEPNESS = 50.0

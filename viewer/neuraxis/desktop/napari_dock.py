@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QCoreApplication, QEvent, Qt
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QDockWidget, QSplitter
 
 from neuraxis.ui.layer_links import LayerLinks
 
@@ -30,7 +30,14 @@ class NapariDock(QDockWidget):
         self.canvas = QtViewer(self.model)
         # the window opens what is dropped; napari's own drop would also run script files
         self.canvas.setAcceptDrops(False)
-        self.setWidget(self.canvas)
+        side = QSplitter(Qt.Orientation.Vertical)
+        side.addWidget(self.canvas.controls)
+        side.addWidget(self.canvas.layers)
+        whole = QSplitter(Qt.Orientation.Horizontal, self)
+        whole.addWidget(side)
+        whole.addWidget(self.canvas)
+        whole.setSizes([280, 900])
+        self.setWidget(whole)
         self.links = LayerLinks(self.model, window.session, window.gui_thread.deliver)
 
     def release(self) -> None:

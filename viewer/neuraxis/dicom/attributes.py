@@ -86,6 +86,9 @@ class Common:
     lossy: bool = False
     series_key: tuple[Any, ...] = ()
     split_key: tuple[Any, ...] = ()
+    shape_key: tuple[Any, ...] = ()
+    is_plain_image: bool = False
+    """Set once it is known that files with this header are single images to be taken as they are."""
 
     def get(self, keyword: str) -> str:
         """Text of an attribute, '' where absent."""

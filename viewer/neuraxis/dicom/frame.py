@@ -27,6 +27,12 @@ def _text(raw: bytes) -> str:
 
 
 @lru_cache(maxsize=65536)
+def _whole(raw: bytes) -> int | None:
+    value = parse_decimal(raw.decode("latin-1"))
+    return None if value is None else int(value)
+
+
+@lru_cache(maxsize=65536)
 def _coordinate(raw: bytes) -> tuple[float | None, int]:
     """(number, decimals written) of one coordinate."""
     text = raw.decode("latin-1").strip("\0 ")
@@ -80,8 +86,7 @@ class Frame:
         """InstanceNumber, or the frame's number in its file; None where absent."""
         if self.common.frames > 1:
             return self.index + 1
-        value = parse_decimal(_text(self.own[_NUMBER]))
-        return None if value is None else int(value)
+        return _whole(self.own[_NUMBER])
 
     @property
     def acquisition_number(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from neuraxis.dicom.attributes import Common
 from neuraxis.dicom.frame import Frame
-from neuraxis.dicom.placing import Placement, Stack, depths, place, split_stacks, unplaced_reason
+from neuraxis.dicom.placing import Placement, Stack, depths, header_reason, place, split_stacks, unplaced_reason
 
 ORIENTATION_TOLERANCE = 1e-4
 SAME_PLACE_MM = 1e-3
@@ -181,8 +181,12 @@ class _SeriesGrouping:
         """Split by matrix, spacing, rescale and orientation; odd ones inside a stack are set apart."""
         parts: dict[Any, list[Frame]] = defaultdict(list)
         clusters: list[tuple[float, ...]] = []
+        keys: dict[int, tuple[Any, ...]] = {}
         for frame in frames:
-            parts[(*_shape_key(frame.common), _orientation_cluster(frame.common, clusters))].append(frame)
+            key = keys.get(id(frame.common))
+            if key is None:
+                key = keys[id(frame.common)] = (*_shape_key(frame.common), _orientation_cluster(frame.common, clusters))
+            parts[key].append(frame)
         members = sorted(parts.values(), key=len, reverse=True)
         main = members[0]
         if len(clusters) > 3 and len(clusters) > len(frames) // 2:
@@ -208,8 +212,7 @@ class _SeriesGrouping:
     def _split_repeats(self, frames: list[Frame], left: list[_Left], named: list[str]) -> list[Group]:
         """Set apart frames without a place, and split where several frames lie at one place."""
         warnings = [*self.notes, *named]
-        unplaced = [f for f in frames if unplaced_reason(f)]
-        placed = [f for f in frames if not unplaced_reason(f)]
+        unplaced, placed = _by_place(frames)
         if not placed:
             return [*self._pictures(unplaced, unplaced_reason(unplaced[0]), warnings), *self._left(left, warnings)]
         for frame in unplaced:
@@ -242,6 +245,17 @@ class _SeriesGrouping:
         return [Group(_by_number(item.frames), Placement(refusal=item.reason), list(warnings)) for item in left]
 
 
+def _by_place(frames: list[Frame]) -> tuple[list[Frame], list[Frame]]:
+    """(frames without a place in the patient, frames with one)."""
+    without = {id(c): bool(reason) for c, reason in ((f.common, header_reason(f.common)) for f in _one_per_header(frames))}
+    unplaced = [f for f in frames if f.position is None or without[id(f.common)]]
+    return unplaced, [f for f in frames if f.position is not None and not without[id(f.common)]]
+
+
+def _one_per_header(frames: list[Frame]) -> list[Frame]:
+    return list({id(f.common): f for f in frames}.values())
+
+
 def _hard_key(common: Common) -> tuple[Any, ...]:
     if not common.split_key:
         common.split_key = tuple(key(common) for _, key in HARD_KEYS)
@@ -249,7 +263,9 @@ def _hard_key(common: Common) -> tuple[Any, ...]:
 
 
 def _shape_key(common: Common) -> tuple[Any, ...]:
-    return tuple(key(common) for _, key in SHAPE_KEYS)
+    if not common.shape_key:
+        common.shape_key = tuple(key(common) for _, key in SHAPE_KEYS)
+    return common.shape_key
 
 
 def _orientation_cluster(common: Common, clusters: list[tuple[float, ...]]) -> Any:
@@ -415,7 +431,8 @@ def _places(frames: list[Frame]) -> dict[Any, list[Frame]]:
     out: dict[Any, list[Frame]] = defaultdict(list)
     for frame in frames:
         assert frame.position is not None
-        out[tuple(round(v / SAME_PLACE_MM) for v in frame.position)].append(frame)
+        x, y, z = frame.position
+        out[(round(x / SAME_PLACE_MM), round(y / SAME_PLACE_MM), round(z / SAME_PLACE_MM))].append(frame)
     return out
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from neuraxis.dicom.attributes import Common
 from neuraxis.dicom.frame import Frame
 from neuraxis.domain.geometry import SHEAR_TOLERANCE_DEGREES, Vector3, VolumeGeometry
 from neuraxis.errors import GeometryError
@@ -74,16 +75,20 @@ def rounding_mm(frames: Sequence[Frame], step_mm: float) -> Array:
     return rounding
 
 
-def unplaced_reason(frame: Frame) -> str:
-    """Why a frame has no place in the patient; '' where it has one."""
-    common = frame.common
+def header_reason(common: Common) -> str:
+    """Why slices with this header have no place in the patient, wherever they lie; '' where they may have one."""
     if common.pixel_format is not None and common.pixel_format.samples > 1:
         return "colour picture: no measurable values"
     if common.pixel_format is not None and common.pixel_format.photometric == "PALETTE COLOR":
         return "palette colour: picture only, no HU"
+    return common.orientation_problem or common.spacing_problem
+
+
+def unplaced_reason(frame: Frame) -> str:
+    """Why a frame has no place in the patient; '' where it has one."""
     if frame.position is None and frame.position_problem.startswith("mosaic"):
         return frame.position_problem
-    return common.orientation_problem or common.spacing_problem or (frame.position_problem if frame.position is None else "")
+    return header_reason(frame.common) or (frame.position_problem if frame.position is None else "")
 
 
 def split_stacks(frames: list[Frame]) -> list[Stack]:

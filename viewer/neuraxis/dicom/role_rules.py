@@ -55,7 +55,7 @@ def features_of(common: Common, slices: int, *, signed: bool = False) -> Feature
         agent = ""
     text = " ".join((common.get("SeriesDescription"), common.get("ProtocolName"))).replace("_", " _ ")
     return Features(
-        common.get("Modality"), frozenset(common.image_type), frozenset(common.multi("ScanningSequence")),
+        common.get("Modality"), frozenset(common.image_type), _sequences(common),
         frozenset(common.multi("SequenceVariant")), frozenset(common.multi("ScanOptions")),
         re.sub(r" _ ", "_", text) + " " + re.sub(r"[_\-]+", " ", text),
         " ".join((common.get("SequenceName"), common.get("PulseSequenceName"))).strip(),
@@ -69,6 +69,18 @@ def features_of(common: Common, slices: int, *, signed: bool = False) -> Feature
         common.get("SOPClassUID").startswith("1.2.840.10008.5.1.4.1.1.7") or samples > 1 or photometric == "PALETTE COLOR",
         slices, signed,
     )
+
+
+def _sequences(common: Common) -> frozenset[str]:
+    """ScanningSequence, from the enhanced attributes where the classic one is absent."""
+    found = set(common.multi("ScanningSequence"))
+    if not found:
+        found.update(filter(None, [_ENHANCED_SEQUENCES.get(common.get("EchoPulseSequence"))]))
+        if common.get("InversionRecovery") == "YES":
+            found.add("IR")
+        if common.get("EchoPlanarPulseSequence") == "YES":
+            found.add("EP")
+    return frozenset(found)
 
 
 @cache

@@ -137,6 +137,10 @@ class _StudyReading:
 
     def _take(self, frame: Frame) -> None:
         common = frame.common
+        if common.is_plain_image and frame.header is None:
+            self.images += 1
+            self.frames.append(frame)
+            return
         uid = common.get("SOPClassUID") or common.get("MediaStorageSOPClassUID")
         kind = set_apart_as(uid, common.get("Modality"))
         if kind is not None:
@@ -155,6 +159,7 @@ class _StudyReading:
         elif is_mosaic(frame):
             self.frames.extend(split_mosaic(frame))
         else:
+            common.is_plain_image = True
             self.frames.append(frame)
 
     def _explain_gaps(self, group: Group) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from neuraxis.domain.legend import Claim, LegendFigure, Panel
 from neuraxis.domain.lesion import Lesion
@@ -37,7 +38,7 @@ class ClaimAudit:
     reason: str
     evidence: tuple[Evidence, ...] = ()
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """A claim as in the `audit` output of the command line."""
         return {
             **self.claim.to_json(), "verdict": self.verdict.value, "reason": self.reason,
@@ -58,7 +59,7 @@ class PanelAudit:
         """The panel's letter."""
         return self.panel.label
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """A panel as in the `audit` output of the command line."""
         series, window = self.picture.series, self.picture.window
         return {
@@ -86,7 +87,7 @@ class LegendAudit:
         """How many claims got a verdict."""
         return sum(c.verdict is verdict for c in self.claims)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         """The `audit` output of the command line for one figure."""
         return {"id": self.figure_id, "panels": [p.to_json() for p in self.panels]}
 

@@ -10,7 +10,7 @@ from neuraxis.legends.phrases import Entity
 from neuraxis.legends.places import Measure, Place, find_measures
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.sites import Sites
-from neuraxis.legends.statements import DEGREES, Passage, Statement
+from neuraxis.legends.statements import DEGREES, REACH, Passage, Statement
 
 _BRAIN = frozenset(
     ["frontal", "parietal", "temporal", "occipital", "insula", "cerebral_hemisphere", "cortex", "subcortical", "white_matter", "periventricular", "corpus_callosum", "basal_ganglia", "thalamus", "hypothalamus", "hippocampus", "internal_capsule", "brainstem", "midbrain", "substantia_nigra", "pons", "medulla", "cerebellum", "vermis", "middle_cerebellar_peduncle"]
@@ -91,7 +91,7 @@ class Stater:
 
     def _is_hidden(self, last: int) -> bool:
         """True where "(not shown)" follows in the same clause."""
-        for k in range(last, self.passage.last):
+        for k in range(last, min(self.passage.last, last + REACH)):
             if self.passage.reading.word(k) in {";", "."}:
                 return False
             if self.passage.reading.word(k) == "not" and self.passage.reading.word(k + 1) in {"shown", "included", "depicted"}:

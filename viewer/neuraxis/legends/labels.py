@@ -28,7 +28,7 @@ _POSITIONAL = re.compile(
 _NUMBERED = re.compile(rf"{_START}\s*(?P<list>\d{{1,2}})(?P<end>\)|:|\.(?=\s))")
 
 
-_ROMANS = frozenset("i ii iii iv v vi vii viii ix x".split())
+_ROMANS = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"])
 
 
 @dataclass(frozen=True)

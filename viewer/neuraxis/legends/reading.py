@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
 from dataclasses import dataclass, field
@@ -42,7 +43,11 @@ class Reading:
 
     def within(self, first: int, last: int) -> list[Entity]:
         """Entities that begin in a token range."""
-        return [e for e in self.entities if first <= e.first < last]
+        return self.entities[bisect.bisect_left(self._firsts, first):bisect.bisect_left(self._firsts, last)]
+
+    @functools.cached_property
+    def _firsts(self) -> list[int]:
+        return [e.first for e in self.entities]
 
     def word(self, token: int) -> str:
         """A token's text, or "" outside the text."""

@@ -14,6 +14,10 @@ DEGREES = frozenset({"mild", "moderate", "marked", "severe", "intense"})
 """Values that say how much, not what kind."""
 
 
+REACH = 80
+"""Words over which "(not shown)" and a reference to a panel reach."""
+
+
 @dataclass(frozen=True)
 class Statement:
     """One value of one concept, stated in tokens `first` up to `last`.
@@ -59,13 +63,13 @@ class Passage:
     def reference(self, first: int, last: int) -> tuple[str, ...] | None:
         """Panels that a reference right after the phrase names: "a nodule (arrow in B)"."""
         reading = self.reading
-        for k in range(last, self.last):
+        for k in range(last, min(self.last, last + REACH)):
             mark = reading.mark(k)
             if mark is not None and mark.reference:
                 return mark.labels
             if mark is not None or reading.word(k) in {";", ".", ",", "with", "and", "but"}:
                 break
-        for k in range(first - 1, self.first - 1, -1):
+        for k in range(first - 1, max(self.first, first - REACH) - 1, -1):
             mark = reading.mark(k)
             if mark is not None and mark.reference and not mark.parenthesised and reading.word(k + 1) in {",", "there", "a", "the"}:
                 return mark.labels

@@ -130,7 +130,7 @@ def _scanned(condition: Condition, geometry: VolumeGeometry, centre: FloatArray,
     sigma = condition.fwhm_mm / FWHM_PER_SIGMA / FINE_MM
     blurred = ndimage.gaussian_filter(scene, (THROUGH_SIGMA_MM / FINE_MM, sigma, sigma), mode="nearest", truncate=3.5)
     # an odd number of fine layers keeps the slice's middle where it is
-    layers = 2 * int(round((condition.slice_mm / FINE_MM - 1) / 2)) + 1
+    layers = 2 * round((condition.slice_mm / FINE_MM - 1) / 2) + 1
     blurred = ndimage.uniform_filter1d(blurred, max(layers, 1), axis=0, mode="nearest")
     points = geometry.lps_from_index(np.moveaxis(np.indices(geometry.shape_zyx), 0, -1))
     at = np.moveaxis((points[..., ::-1] + reach) / FINE_MM, -1, 0)

@@ -29,10 +29,12 @@ CLEAR_MM = 1.3
 """Voxels nearer than this to another bright structure are left out: its blur is in them."""
 GOOD_MISFIT = 0.04
 POOR_MISFIT = 0.12
-LENGTH_FLOOR_MM = 0.012
-VOLUME_FLOOR = 0.004
-MODEL_ERROR = 2.2
-"""These three make the 95 % interval hold in the accuracy study (`neuraxis.lesions.accuracy`)."""
+LENGTH_FLOOR_MM = 0.008
+VOLUME_FLOOR = 0.0025
+MODEL_ERROR = 1.6
+THICKNESS_ERROR = 0.12
+LARGER_OF_TWO = 1.25
+"""Noise makes the longer of two equal axes look longer. These five make the 95 % interval hold in the accuracy study (`neuraxis.lesions.accuracy`)."""
 """RMS residual over contrast, beyond the noise, up to which a lesion counts as an ellipsoid."""
 
 
@@ -149,8 +151,9 @@ def _decide(
         lengths, spread = _corrected_surface(scene, fit, lengths, spread, excess)
     correlation = _noise_correlation(scene, fit)
     model_error = _model_error(fit, sizes)
-    spread = spread * correlation
-    floor = np.append(lengths[:3] * model_error + LENGTH_FLOOR_MM, 2 * model_error * lengths[3])
+    spread = spread * correlation * LARGER_OF_TWO
+    thick = THICKNESS_ERROR * scene.thickness_mm * (scene.thickness_mm / lengths[:3]) ** 2
+    floor = np.append(lengths[:3] * model_error + LENGTH_FLOOR_MM + thick, 2 * model_error * lengths[3])
     half = 1.96 * np.hypot(spread, floor)
     # a poor fit misplaces its own background and plateau
     levels = (fit.background, fit.contrast) if excess <= POOR_MISFIT else (scene.background, scene.contrast)
@@ -172,8 +175,8 @@ def _decide(
 def _model_error(fit: EllipsoidFit, sizes: EllipsoidSizes) -> float:
     """Relative standard error of lengths that the model's approximations cause: grows with (blur / diameter)^3."""
     blur = max(fit.blur_in_plane_mm, fit.blur_through_mm)
-    smallest = float(min(sizes.values[1], 2 / np.sqrt(np.linalg.eigvalsh(fit.matrix)[-1])))
-    return float(MODEL_ERROR * (blur / max(smallest, 1e-3)) ** 3)
+    thinnest = float(2 / np.sqrt(np.linalg.eigvalsh(fit.matrix)[-1]))
+    return MODEL_ERROR * float(blur / max(min(float(sizes.values[1]), thinnest), 1e-3)) ** 3
 
 
 def _noise_correlation(scene: _Scene, fit: EllipsoidFit) -> float:

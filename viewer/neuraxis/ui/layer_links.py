@@ -83,6 +83,10 @@ class LayerLinks:
         if series is None or volume is None or window is None:
             return None
         data, arguments, _ = image_layer(series, volume, window)
+        for layer in self.viewer.layers:
+            frame = layer.metadata.get("neuraxis", {}).get("frame_of_reference_uid")
+            if frame is not None and frame != volume.frame_of_reference_uid:
+                layer.visible = False  # the canvas knows no registration: pictures of two frames must not lie together
         return self.viewer.add_image(data, **arguments)
 
     def show_when_loaded(self, series_id: str) -> None:

@@ -116,9 +116,10 @@ def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_pixel: float) -> None
             QLineF(x, y, x, y + length), QLineF(x - 4, y, x + 1, y), QLineF(x - 4, y + length, x + 1, y + length)
         ])
     painter.setFont(theme.panel_font(8))
-    flag = Qt.AlignmentFlag
-    room = QRectF(x - 70, y + length / 2 - 12, 62, 24)
-    draw_text(painter, room, flag.AlignRight | flag.AlignVCenter, f"{length_mm} mm", theme.TEXT)
+    text = f"{length_mm} mm"
+    width = painter.fontMetrics().horizontalAdvance(text) + 6
+    room = QRectF(x - 8 - width, y + length / 2 - 8, width / 0.62 + 2, 16)
+    draw_backed_lines(painter, room, text, theme.TEXT, right=False, bottom=False)
 
 
 def draw_crosshair(painter: QPainter, area: QRectF, at: QPointF, *, registered: bool) -> None:

@@ -72,6 +72,7 @@ class SlicePanel(QWidget):
             (session.volume_loaded, self._on_series), (session.volume_failed, self._on_failed),
             (session.case_changed, self._on_case), (session.active_lesion_changed, self._on_case),
             (session.study_changed, self._on_study), (options.changed, self._repaint),
+            (session.jobs.changed, self._on_jobs),
         ):
             self._links.connect(signal, slot)
         self._request()
@@ -122,6 +123,10 @@ class SlicePanel(QWidget):
         if series_id in (self.state.series_id, self.state.overlay_id):
             self.update()
 
+    def _on_jobs(self) -> None:
+        if self.session.study is None:
+            self.update()
+
     def _on_failed(self, series_id: str, _message: Any) -> None:
         self._on_series(series_id)
 
@@ -155,6 +160,9 @@ class SlicePanel(QWidget):
 
     def _waiting_text(self) -> str:
         series = self.scene.series
+        if self.session.study is None:
+            opening = next((j.title for j in self.session.jobs.jobs if j.key in ("open", "sample")), "")
+            return f"{opening} …" if opening else "Open a study folder, zip or DICOMDIR: drop it here, or use the menu."
         if series is None:
             return "Drag a series here"
         failure = self.session.failure(series.id)
