@@ -95,7 +95,7 @@ class StudyDock(NeuraxisDock):
         folder = sample_folder("capnon")
         self.session.jobs.start(
             "making the sample study (once)", "sample", lambda job: write_sample("capnon", folder, job.report),
-            self.session.open, self.session.post_error, urgent=True,
+            lambda path: (self.session.open(path), None)[1], self.session.post_error, urgent=True,
         )
 
     def show_series(self, series_id: str) -> None:

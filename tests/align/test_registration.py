@@ -30,7 +30,7 @@ def _tissues(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     skull = np.exp(-(((radius - 0.93) / 0.035) ** 2))
     drop = np.exp(-(((x - 18) ** 2 + (y + 10) ** 2 + (z - 5) ** 2) / 200))
     brain = np.tanh(2 * waves)
-    ct = -1000 + edge * (1030 + 12 * brain - 25 * drop) + 700 * skull
+    ct = -1000 + edge * (1030 + 25 * brain - 25 * drop) + 700 * skull
     mr = edge * (400 - 120 * brain - 250 * drop) * (1 - 0.95 * skull)
     return ct, mr
 
@@ -47,7 +47,7 @@ def _seen(geometry: VolumeGeometry, to_head: NDArray[np.float64], *, ct: bool, s
 @pytest.fixture(scope="module")
 def ct() -> Volume:
     """The lower part of the head only, as a CT of the foramen magnum is."""
-    geometry = VolumeGeometry.axis_aligned((60, 100, 90), (2.0, 2.0, 2.0), (-89.0, -99.0, -90.0), "CT")
+    geometry = VolumeGeometry.axis_aligned((80, 134, 120), (1.5, 1.5, 1.5), (-89.0, -99.0, -90.0), "CT")
     return _seen(geometry, np.eye(4), ct=True, seed=1)
 
 

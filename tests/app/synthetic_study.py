@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from neuraxis.domain.geometry import Vector3, VolumeGeometry
 from neuraxis.domain.study import (
@@ -32,6 +35,14 @@ class MemorySource:
         if self.error is not None:
             raise self.error
         return self.volume
+
+    def read_slice(self, index: int) -> NDArray[Any]:
+        if self.error is not None:
+            raise self.error
+        return np.asarray(self.volume.array[index])
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
+        return np.clip(self.read_slice(index), 0, 255).astype(np.uint8)
 
 
 def geometry_of(kind: str, frame: str = CT_FRAME) -> VolumeGeometry:

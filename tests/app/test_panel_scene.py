@@ -10,8 +10,8 @@ from neuraxis.align.planes import Projection
 from neuraxis.app.outlines import mask_on_picture, outline_segments
 from neuraxis.app.panel_scene import PanelScene
 from neuraxis.app.panel_state import PanelState
-from neuraxis.app.pictures import grey_picture, native_picture, screen_picture
-from neuraxis.app.session import StudySession
+from neuraxis.app.pictures import grey_picture, native_picture, screen_picture, slice_index_of
+from neuraxis.app.session import Preview, StudySession
 from neuraxis.app.views import Orientation, native_view
 from neuraxis.domain.geometry import orientation_letters
 from neuraxis.domain.lesion import LesionMask
@@ -223,4 +223,24 @@ def test_a_sphere_is_as_large_on_screen_as_in_the_patient() -> None:
     outside = [scene.reading_at(250, 250 + r / 0.08) for r in (-8.5, 8.5)]
     assert all(r is not None and r.value is not None and r.value > 500 for r in inside)
     assert all(r is not None and r.value is not None and r.value < 500 for r in outside)
+    session.close()
+
+
+def test_the_slice_read_ahead_is_drawn_where_it_lies() -> None:
+    session = StudySession(deliver=lambda f: f())
+    volume = place_volume(geometry_of("tilted"))
+    session.set_study(study_of(series_of(volume, Role.CT, 1, "x")))
+    scene = PanelScene(session, PanelState("s1"))
+    scene.resize(300, 300)
+    assert scene.picture() is None
+    assert scene.native is not None
+    index = slice_index_of(volume.geometry, scene.native, scene.point or (0, 0, 0))
+    session._previews["s1"] = Preview(index, volume.array[index], Window(40, 80))
+    ahead = scene.picture()
+    session.adopt_volume("s1", volume)
+    whole = scene.picture()
+    assert ahead is not None
+    assert whole is not None
+    np.testing.assert_array_equal(ahead.values, whole.values)
+    assert ahead.origin_lps_mm == whole.origin_lps_mm
     session.close()

@@ -93,7 +93,7 @@ def test_volume_of_a_bright_shell_and_nothing_elsewhere(grid: VolumeGeometry, ra
 
 def test_brightness_next_to_fluid_is_partial_volume(grid: VolumeGeometry, radius: NDArray[np.float64]) -> None:
     fluid = radius > 5.5
-    values = np.where(radius > 4.7, 2.0, 1.0)
+    values = np.where(radius > 5.1, 2.0, 1.0)
     volume, _, _ = measure_oedema(values, radius - 4, ~fluid, fluid, 0.125, 1.5, 0.5, (0.5,) * 3)
     assert volume < 20
 
@@ -139,7 +139,7 @@ def test_depth_to_which_a_ball_reaches_into_a_mirrored_half_space(grid: VolumeGe
     mirrored = points[..., 0] < 0
     brain = mirrored & (distance > 0)
     depth, error = indentation_depth(distance, brain, mirrored, (0.5,) * 3)
-    assert depth == pytest.approx(1.5, abs=0.4)
+    assert depth == pytest.approx(1.5, abs=0.5)
     assert error <= 0.5
 
 

@@ -60,8 +60,12 @@ def arrow(**fields: Any) -> Mark:
 
 @cache
 def lesion_on(volume: Volume, centre: tuple[float, float, float] = LESION, diameter_mm: float = 4.0) -> Lesion:
-    points = volume.geometry.lps_from_index(np.moveaxis(np.indices(volume.array.shape), 0, -1))
-    inside = np.linalg.norm(points - np.asarray(centre), axis=-1) < diameter_mm / 2
+    start = np.floor(volume.geometry.index_from_lps(centre)).astype(int) - 6
+    near = np.moveaxis(np.indices((13, 13, 13)), 0, -1) + start
+    sphere = np.linalg.norm(volume.geometry.lps_from_index(near) - np.asarray(centre), axis=-1) < diameter_mm / 2
+    inside = np.zeros(volume.array.shape, dtype=bool)
+    z, y, x = near[sphere].T
+    inside[z, y, x] = True
     mask = LesionMask.from_full(volume.geometry, inside, series_id=volume.series_id, series_uid=volume.series_uid)
     length = LengthMeasurement(Quantity(diameter_mm, "mm", 0.4, "Feret"), centre, centre)
     measurement = LesionMeasurement(

@@ -53,24 +53,25 @@ def head(
     n = (round(shape[0] / spacing[2]), round(shape[1] / spacing[1]), round(shape[2] / spacing[0]))
     origin = tuple(-(c - 1) / 2 * s for c, s in zip(n[::-1], spacing, strict=True))
     geometry = VolumeGeometry.axis_aligned(n, spacing, (origin[0], origin[1], origin[2]), frame)
-    index = np.moveaxis(np.indices(n), 0, -1)
-    points = geometry.lps_from_index(index) - np.asarray(shift)
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
+    x, y, z = (
+        np.asarray(o + s * np.arange(c) - d, dtype=np.float32).reshape([-1 if a == 2 - i else 1 for a in range(3)])
+        for i, (o, s, c, d) in enumerate(zip(origin, spacing, n[::-1], shift, strict=True))
+    )
     radius = np.sqrt((x / 70) ** 2 + (y / 85) ** 2 + (z / 75) ** 2)
-    array: NDArray[Any] = np.full(n, -1000.0 if hu else 0.0)
+    array: NDArray[Any] = np.full(n, -1000 if hu else 0, dtype=np.int16)
     array[radius < 1.0] = 40.0 if hu else 300.0
     array[(radius < 0.97) & (radius > 0.9)] = 1000.0 if hu else 40.0
     array[(radius < 0.9)] = 35.0 if hu else 200.0
     # a bright block on the patient's left, anterior, head: it must come out on the right, top, top of the screen
     array[(np.abs(x - 35) < 6) & (np.abs(y + 30) < 6) & (np.abs(z - 30) < 8)] = 75.0 if hu else 400.0
-    array[np.linalg.norm(points - np.asarray(lesion_lps_mm), axis=-1) < lesion_mm / 2] = lesion_value
+    distance = np.sqrt((x - lesion_lps_mm[0]) ** 2 + (y - lesion_lps_mm[1]) ** 2 + (z - lesion_lps_mm[2]) ** 2)
+    array[distance < lesion_mm / 2] = lesion_value
     if nose:
         tip = np.hypot(y + 85, (z + 20) / 1.2) < 18
         array[tip & (np.abs(x) < 14) & (radius >= 0.97)] = 40.0 if hu else 300.0
     kind = ValueKind.HU if hu else ValueKind.SIGNAL
-    values = array.astype(np.int16)
     uid = f"1.2.826.0.1.3680043.8.498.100.{sum(map(ord, series_id))}"
-    return Volume(values, geometry, kind, slice_thickness_mm=spacing[2], series_id=series_id, series_uid=uid)
+    return Volume(array, geometry, kind, slice_thickness_mm=spacing[2], series_id=series_id, series_uid=uid)
 
 
 def series_of(

@@ -15,7 +15,7 @@ from tests.figures.figure_cases import AXIAL, CORONAL, LESION, SAGITTAL, arrow, 
 from tests.figures.phantom_head import head, series_of, study_of
 
 from neuraxis.domain.study import Role
-from neuraxis.errors import UsageError, WriteError
+from neuraxis.errors import GeometryError, UsageError, WriteError
 from neuraxis.figures import Figure, draw_figure
 from neuraxis.figures.page_backend import page_pixels
 from neuraxis.figures.recipe import Inset, Layout, PlaceholderPanel, Recipe, WindowSpec
@@ -295,3 +295,18 @@ def test_a_full_disk_leaves_the_old_file_and_no_part(
     monkeypatch.undo()
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["figure.png"]
+
+
+def test_a_plane_beside_the_volume_is_an_error_and_not_a_black_panel(ct: Any) -> None:
+    recipe, study = one_panel(ct, plane=plane(centre=(0.0, 0.0, 900.0)))
+    with pytest.raises(GeometryError, match=r"panel a: plane at \(0.0, 0.0, 900.0\) mm does not meet the volume"):
+        draw_figure(recipe, study)
+
+
+def test_marks_beside_the_panel_or_off_its_plane_are_told(ct: Any) -> None:
+    beside, off = arrow(anchor_lps_mm=(500.0, 0.0, 5.0)), arrow(anchor_lps_mm=(0.0, 0.0, 45.0))
+    figure = drawn(ct, marks=(beside, off))
+    assert figure.notes == (
+        "panel a: mark 1 lies outside the field of view, not drawn", "panel a: mark 2 lies 40 mm off the plane",
+    )
+    assert len([i for i in figure.scene.items if isinstance(i, Polygon) and i.name == "arrow"]) == 1

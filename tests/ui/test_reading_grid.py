@@ -256,7 +256,7 @@ def test_alt_wheel_on_swi_starts_a_minip(head: Desk) -> None:
     assert swi.state.projection is Projection.MINIP
     assert swi.state.slab_mm == pytest.approx(16.0)
     wheel(swi, -2, Qt.KeyboardModifier.AltModifier)
-    assert swi.state.projection is Projection.NONE
+    assert swi.state == replace(swi.state, projection=Projection.NONE, slab_mm=0.0)
 
 
 def test_turning_the_plane_resamples_and_comes_back(head: Desk) -> None:

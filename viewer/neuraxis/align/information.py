@@ -198,7 +198,8 @@ def coarse_search(fixed: Level, moving: Level, centre: FloatArray, start: FloatA
             turned += [_scored(information, _turned(pose.matrix, centre, axis, angle)) for angle in (-14.0, 14.0)]
     turned.sort(key=lambda p: -p.score)
     found = [_descend(information, pose, centre) for pose in _apart(turned, centre)[:5]]
-    return sorted(found, key=lambda p: -p.score)
+    # descents often meet in one place
+    return _apart(sorted(found, key=lambda p: -p.score), centre, 3.0, 2.0)
 
 
 def _scored(information: MutualInformation, matrix: FloatArray) -> Pose:
@@ -221,13 +222,13 @@ def _turned(matrix: FloatArray, centre: FloatArray, axis: int, angle_deg: float)
     return turned
 
 
-def _apart(poses: list[Pose], centre: FloatArray) -> list[Pose]:
-    """Poses that are not neighbours of a better one (12 mm at the centre or 8 degrees)."""
+def _apart(poses: list[Pose], centre: FloatArray, shift_mm: float = 12.0, turn_deg: float = 8.0) -> list[Pose]:
+    """Poses that are not neighbours of a better one, by the shift at the centre and the turn."""
     kept: list[Pose] = []
     for pose in poses:
         def near(other: Pose, pose: Pose = pose) -> bool:
             shift = (pose.matrix - other.matrix)[:3, :3] @ centre + (pose.matrix - other.matrix)[:3, 3]
-            return float(np.linalg.norm(shift)) < 12.0 and angle_deg(pose.matrix, other.matrix) < 8.0
+            return float(np.linalg.norm(shift)) < shift_mm and angle_deg(pose.matrix, other.matrix) < turn_deg
 
         if not any(near(other) for other in kept):
             kept.append(pose)

@@ -65,7 +65,7 @@ def _quantities(
     if tool is Tool.LENGTH:
         return (("", tools.length(points[0], points[1], volume).quantity),)
     if tool is Tool.BIDIRECTIONAL:
-        both = tools.bidirectional(*points, volume=volume)
+        both = tools.bidirectional(points[0], points[1], points[2], points[3], volume)
         return (("long", both.long_axis.quantity), ("short", both.short_axis.quantity))
     if tool is Tool.ANGLE:
         return (("", tools.angle(*points)),)

@@ -141,7 +141,8 @@ class ResampledPlanes:
         start = self.volume.geometry.index_from_lps(lps_from_world(corner))
         per_row, per_column = ((to_index @ LPS_OF_WORLD[a] * self.scale[a])[::-1] for a in (down, right))
         values = sample_lattice(self.volume, start, per_row, per_column, (rows, columns))
-        return np.where(np.isnan(values), self._outside, values)
+        filled: NDArray[np.float32] = np.where(np.isnan(values), self._outside, values)
+        return filled
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -26,14 +26,14 @@ def mask_on_picture(mask: LesionMask, picture: Picture, registration: Registrati
     position = np.linalg.solve(grid, (corners - np.asarray(picture.origin_lps_mm)).T).T[:, :2]
     low = np.clip(np.floor(position.min(axis=0)).astype(int) - 1, 0, [rows, columns])
     high = np.clip(np.ceil(position.max(axis=0)).astype(int) + 2, 0, [rows, columns])
-    if (high <= low).any():
+    if bool(np.any(high <= low)):
         return None
     r, c = np.mgrid[low[0] : high[0], low[1] : high[1]]
     points = picture.lps_from_pixel(np.stack([r, c], axis=-1))
     if registration is not None:
         points = registration.apply(points)
     index = np.rint(mask.box_geometry.index_from_lps(points)).astype(int)
-    inside = ((index >= 0) & (index < mask.box.shape)).all(axis=-1)
+    inside = np.asarray(((index >= 0) & (index < mask.box.shape)).all(axis=-1))
     z, y, x = np.moveaxis(np.where(inside[..., None], index, 0), -1, 0)
     flags = (mask.box[z, y, x] & inside).astype(np.uint8)
     if not flags.any():

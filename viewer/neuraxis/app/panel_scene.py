@@ -16,6 +16,7 @@ from neuraxis.app.pictures import (
     grey_picture,
     native_picture,
     oblique_picture,
+    oriented_slice,
     screen_picture,
     slice_centre_lps_mm,
     slice_count,
@@ -224,7 +225,9 @@ class PanelScene:
 
     def window(self) -> Window | None:
         """The panel's own window or that of the series."""
-        return self.state.window or self.session.window(self.state.series_id)
+        preview = self.session.preview(self.state.series_id)
+        known = self.state.window or self.session.window(self.state.series_id)
+        return known or (preview.window if preview else None)
 
     def _cached(self, name: str, key: Hashable, make: Any) -> Any:
         known = self._pictures.get(name)
@@ -236,8 +239,10 @@ class PanelScene:
     def picture(self) -> Picture | None:
         """Values on the plane shown."""
         volume, native, view, point = self.volume, self.native, self.view(), self.point
-        if volume is None or native is None or view is None or point is None:
+        if native is None or view is None or point is None:
             return None
+        if volume is None:
+            return self._preview(native)
         state = self.state
         if state.is_oblique:
             pixel_mm = view.mm_per_pixel * 2 if self.coarse else None
@@ -246,6 +251,20 @@ class PanelScene:
         key = (volume, native, index, state.slab_mm, state.projection)
         made: Picture = self._cached("picture", key, lambda: native_picture(
             volume, native, index, slab_mm=state.slab_mm, projection=state.projection))
+        return made
+
+    def _preview(self, native: NativeView) -> Picture | None:
+        """The slice read ahead, where it is the one to be shown."""
+        series, preview, point = self.series, self.session.preview(self.state.series_id), self.point
+        if series is None or series.geometry is None or preview is None or point is None:
+            return None
+        here = slice_index_of(series.geometry, native, point)
+        if native.slice_axis != 0 or self.state.is_oblique or here != preview.index:
+            return None
+        geometry = series.geometry
+        made: Picture = self._cached(
+            "picture", preview, lambda: oriented_slice(preview.values, geometry, native, preview.index)
+        )
         return made
 
     def _oblique(self, name: str, volume: Volume, view: ScreenView, pixel_mm: float | None) -> Picture:

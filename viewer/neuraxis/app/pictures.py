@@ -97,7 +97,7 @@ def native_picture(
     box[view.slice_axis] = slice(first, last + 1)
     slab = volume.array[tuple(box)]
     values = _project(slab, view.slice_axis, projection if last > first else Projection.NONE)
-    return _oriented(values, volume.geometry, view, index, slab_mm=(last - first + 1) * slice_spacing_mm(
+    return oriented_slice(values, volume.geometry, view, index, slab_mm=(last - first + 1) * slice_spacing_mm(
         volume.geometry, view) if last > first else 0.0)
 
 
@@ -136,9 +136,10 @@ def oblique_picture(
     )
 
 
-def _oriented(
-    values: NDArray[Any], geometry: VolumeGeometry, view: NativeView, index: int, *, slab_mm: float
+def oriented_slice(
+    values: NDArray[Any], geometry: VolumeGeometry, view: NativeView, index: int, *, slab_mm: float = 0.0
 ) -> Picture:
+    """A slice in array order, turned and flipped to the screen, with the place of its pixels."""
     if view.row_axis > view.column_axis:
         values = values.T
     values = values[:: view.row_sign, :: view.column_sign]

@@ -6,7 +6,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from neuraxis.app.history import CaseState, Drawing, History
@@ -52,6 +55,24 @@ class CachedSource:
                 self.volume = self._source.read_volume()
             return self.volume
 
+    def read_slice(self, index: int) -> NDArray[Any]:
+        """One slice, from memory where it is there."""
+        volume = self.volume
+        return volume.array[index] if volume is not None else self._source.read_slice(index)
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
+        """One picture, ready to show."""
+        return self._source.read_picture(index)
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """One acquired slice, shown while the rest of the series is read."""
+
+    index: int
+    values: NDArray[Any]
+    window: Window
+
 
 def default_window(series: Series, volume: Volume) -> Window:
     """The window a series opens with: brain for CT, else the file's own, else automatic."""
@@ -72,7 +93,7 @@ class StudySession:
     Signals
     -------
     study_changed : another study, or none, is open
-    volume_loaded(series_id), volume_failed(series_id, message)
+    volume_loaded(series_id), volume_failed(series_id, message), preview_loaded(series_id)
     point_changed : the linked point moved (in one or more frames of reference)
     window_changed(series_id)
     case_changed(CaseState) : lesions, tags, drawings, registrations, roles
@@ -84,6 +105,7 @@ class StudySession:
     study_changed = Signal()
     volume_loaded = Signal(str)
     volume_failed = Signal(str, object)
+    preview_loaded = Signal(str)
     point_changed = Signal()
     window_changed = Signal(str)
     case_changed = Signal(object)
@@ -104,6 +126,7 @@ class StudySession:
         self._sources: dict[str, CachedSource] = {}
         self._windows: dict[str, Window] = {}
         self._failures: dict[str, Message] = {}
+        self._previews: dict[str, Preview] = {}
         self._history = History()
         self._links = PointLinks()
         self._drawings_made = 0
@@ -147,7 +170,7 @@ class StudySession:
                 job.cancel()
         self.study, self.path, self.active_lesion, self.proposal = None, "", "", None
         self.point_source = self.active_drawing = ""
-        self._sources, self._windows, self._failures = {}, {}, {}
+        self._sources, self._windows, self._failures, self._previews = {}, {}, {}, {}
         self._history.clear()
         self._links = PointLinks()
 
@@ -194,6 +217,7 @@ class StudySession:
             return voxels, default_window(series, voxels)
 
         def done(result: tuple[Volume, Window]) -> None:
+            self._previews.pop(series_id, None)
             self._windows.setdefault(series_id, result[1])
             self.volume_loaded.emit(series_id)
 
@@ -201,7 +225,35 @@ class StudySession:
             self._failures[series_id] = Message.from_error(error)
             self.volume_failed.emit(series_id, self._failures[series_id])
 
+        if urgent and series_id not in self._previews:
+            self._request_preview(series)
         self.jobs.start(f"loading {series.title}", f"volume {series_id}", work, done, failed, urgent=urgent)
+
+    def preview(self, series_id: str) -> Preview | None:
+        """The slice that stands in for a series while it is read."""
+        return self._previews.get(series_id)
+
+    def _request_preview(self, series: Series) -> None:
+        point, geometry = self.point_in(series), series.geometry
+        if point is None or geometry is None:
+            return
+        index = int(np.clip(np.rint(geometry.index_from_lps(point)[0]), 0, geometry.shape_zyx[0] - 1))
+
+        def work(_job: Job) -> Preview:
+            values = series.source.read_slice(index)
+            if series.modality == "CT":
+                return Preview(index, values, window_preset("brain"))
+            return Preview(index, values, series.windows[0] if series.windows else automatic_window(values))
+
+        def done(preview: Preview) -> None:
+            if self.volume(series.id) is None:
+                self._previews[series.id] = preview
+                self.preview_loaded.emit(series.id)
+
+        # what fails here fails again, and is told, when the whole series is read
+        self.jobs.start(
+            f"first picture of {series.title}", f"preview {series.id}", work, done, lambda _error: None, urgent=True
+        )
 
     def adopt_volume(self, series_id: str, volume: Volume) -> None:
         """Take voxels that somebody else has read."""

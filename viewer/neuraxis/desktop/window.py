@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 class WorkstationWindow(QMainWindow):
     """One window, one study."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, remember: bool = True) -> None:
         super().__init__()
+        self._remember = remember
         self.settings = settings or load_settings()
         self.gui_thread = GuiThread(self)
         self.session = StudySession(self.gui_thread.deliver)
@@ -220,7 +221,8 @@ class WorkstationWindow(QMainWindow):
             self.recent_menu.addAction("none yet").setEnabled(False)
 
     def _save_settings(self) -> None:
-        self.session.guard(lambda: save_settings(self.settings))
+        if self._remember:
+            self.session.guard(lambda: save_settings(self.settings))
 
     # Requests of the sheets
 

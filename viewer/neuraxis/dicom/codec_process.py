@@ -1,6 +1,7 @@
 """The decoding process: run as a script by its path, imports nothing of Neuraxis, decodes one frame at a time.
 
-Arguments: how to reach the shared buffer ("fd:<number>" or "tag:<name>"), its size, the memory limit in bytes.
+Arguments: how to reach the shared buffer ("fd:<number>" or "tag:<name>"), its size, the memory limit in bytes, and where
+packages are found (a JSON list).
 Requests and answers are JSON lines on standard input and output. A request names where in the buffer the compressed
 frame lies and where the decoded one goes; a crash, hang or memory blow-up here costs one frame, not the program.
 """
@@ -133,6 +134,7 @@ def _answer(buffer: mmap.mmap, request: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Answer requests until standard input ends."""
     where, size, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    sys.path[:] = json.loads(sys.argv[4])
     buffer = _buffer(where, size)
     import imagecodecs  # noqa: F401
     import numpy as np  # noqa: F401

@@ -58,7 +58,7 @@ class DecodingProcess:
         environment["OMP_NUM_THREADS"] = environment["OPENBLAS_NUM_THREADS"] = "1"
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", _SCRIPT, where, str(self.size), str(MEMORY_BYTES + self.size)],
+                [sys.executable, "-I", _SCRIPT, where, str(self.size), str(MEMORY_BYTES + self.size), _import_path()],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=inherited,
                 env=environment, bufsize=0,
             )
@@ -104,6 +104,19 @@ class DecodingProcess:
         answer: dict[str, Any] = json.loads(data)
         return answer
 
+    def _wait_for_start(self) -> None:
+        if self.ready:
+            return
+        try:
+            self._line(START_SECONDS)
+        except (TimeoutError, EOFError, OSError, ValueError):
+            self.stop()
+            raise ReadError(
+                "the decoding process does not start", expected="numpy and imagecodecs in this Python",
+                remedy="install neuraxis again",
+            ) from None
+        self.ready = True
+
     def decode(
         self, data: bytes, stream: Codestream, pixel_format: PixelFormat, *, verify: bool = False
     ) -> tuple[NDArray[Any], bool | None]:
@@ -131,10 +144,8 @@ class DecodingProcess:
             "colour": stream.colour, "verify": verify, "precision": stream.precision, "resolutions": stream.resolutions,
         }
         seconds = FRAME_SECONDS + pixel_format.rows * pixel_format.columns / 2e6
+        self._wait_for_start()
         try:
-            if not self.ready:
-                self._line(START_SECONDS)
-                self.ready = True
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             answer = self._line(seconds)
         except TimeoutError:
@@ -148,6 +159,11 @@ class DecodingProcess:
         count = int(np.prod(answer["shape"]))
         array = np.frombuffer(self.buffer, answer["dtype"], count, out).reshape(answer["shape"])
         return array, answer.get("same")
+
+
+def _import_path() -> str:
+    """Where this program finds its packages, for a process that must find the same ones (never the current folder)."""
+    return json.dumps([p for p in sys.path if p and os.path.isabs(p)])
 
 
 def _readable(stream: Any, seconds: float) -> bool:

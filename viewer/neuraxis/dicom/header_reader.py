@@ -154,7 +154,8 @@ class HeaderReader:
             0, _Template(index, array[index].copy(), int(index[-1]) + 1, probe, buffer[probe], layout, shape,
                          itemgetter(*shared), itemgetter(*own)),
         )
-        self.first_read = max(self.first_read, (header.pixel_offset + 512 + 4095) // 4096 * 4096)
+        needed = (header.pixel_offset + 64 + 1023) // 1024 * 1024
+        self.first_read = needed if len(self.templates) == 1 else max(self.first_read, needed)
 
     def _record(
         self, ref: FileRef, header: Header, common: Common, own: tuple[bytes, ...], size: int, source: ByteSource,

@@ -161,6 +161,7 @@ def _acquisition(frame: Frame, commons: list[Common]) -> Acquisition:
         image_type=c.image_type, scanning_sequence=c.multi("ScanningSequence"), sequence_variant=c.multi("SequenceVariant"),
         acquisition_time=printable(frame.acquisition_time, 24), manufacturer=printable(c.get("Manufacturer"), 60),
         lossy=any(x.lossy for x in commons), burned_in_annotation=printable(c.get("BurnedInAnnotation"), 8),
+        philips_scale_slope=c.value("PhilipsScaleSlope") if c.get("PhilipsCreator").startswith("Philips MR Imaging") else None,
     )
 
 

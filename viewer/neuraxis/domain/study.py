@@ -76,6 +76,8 @@ class Acquisition:
     manufacturer: str = ""
     lossy: bool = False
     burned_in_annotation: str = ""
+    philips_scale_slope: float | None = None
+    """Philips private scale slope SS: value / (RescaleSlope x SS) is what compares between Philips series."""
 
 
 class VolumeSource(Protocol):

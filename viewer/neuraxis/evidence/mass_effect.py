@@ -246,7 +246,7 @@ def indentation_depth(
     inside = distance_mm <= 0
     if not inside.any():
         return 0.0, 2.0
-    deepest = float(np.percentile(depth[inside], 98)) - shift
+    deepest = float(np.percentile(depth[inside], 99.5)) - shift
     return deepest, max(scatter, 0.3)
 
 

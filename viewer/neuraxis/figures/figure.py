@@ -27,10 +27,13 @@ from neuraxis.figures.panels import (
 from neuraxis.figures.privacy import check_privacy
 from neuraxis.figures.provenance import figure_metadata
 from neuraxis.figures.recipe import PicturePanel, PlaceholderPanel, Recipe, VolumePanel
+from neuraxis.figures.sampling import PixelGrid, check_reaches
 from neuraxis.figures.scene import Item, Scene
 from neuraxis.figures.source import VolumeShelf
 from neuraxis.output import written_whole
 
+OFF_PLANE_MM = 5.0
+"""Distance of a mark from its panel's plane above which the reader is told."""
 SUFFIXES = (".png", ".tif", ".tiff", ".pdf", ".svg", ".pptx", ".html")
 
 
@@ -97,7 +100,24 @@ class Figure:
             f"panel {letter}: {len(s.volume.missing_slices)} slice missing in its series, drawn black where it is cut"
             for letter, s in self.sources.items() if s.volume.missing_slices
         ]
-        return (*self.recipe.notes, *gaps, *(f"panel {p.letter} is empty: {p.reason}" for p in self.placeholders))
+        return (*self.recipe.notes, *gaps, *self._stray_marks(), *(f"panel {p.letter} is empty: {p.reason}" for p in self.placeholders))
+
+    def _stray_marks(self) -> list[str]:
+        """Marks that are not drawn because they lie beside their panel, or are drawn though they lie off its plane."""
+        notes = []
+        for panel in self.recipe.panels:
+            if not isinstance(panel, VolumePanel):
+                continue
+            box = self.page.boxes[panel.letter]
+            grid = PixelGrid(panel.plane, box.width_px, box.height_px)
+            for index, mark in enumerate(panel.marks):
+                assert mark.anchor_lps_mm is not None
+                off = abs(float(grid.plane.distance_mm(mark.anchor_lps_mm))) - panel.plane.slab_mm / 2
+                if not grid.shows(mark.anchor_lps_mm):
+                    notes.append(f"panel {panel.letter}: mark {index + 1} lies outside the field of view, not drawn")
+                elif off > OFF_PLANE_MM:
+                    notes.append(f"panel {panel.letter}: mark {index + 1} lies {off:.0f} mm off the plane")
+        return notes
 
     def to_bytes(self, suffix: str, dpi: int | None = None) -> bytes:
         """The figure in the format of a file name ending (`.png`, `.tif`, `.pdf`, `.svg`, `.pptx`, `.html`).
@@ -172,6 +192,8 @@ def draw_figure(
     ------
     UsageError
         When a series is missing (`HashMismatchError`: holds other voxels).
+    GeometryError
+        When a panel's plane does not meet its volume, or lies in an unregistered frame of reference.
     PrivacyError
         When a panel would show burned-in text, a screen capture or a face and that was not allowed by name.
     ReadError
@@ -186,6 +208,7 @@ def draw_figure(
         if isinstance(panel, VolumePanel):
             series, volume = shelf.checked(panel.series, letter=panel.letter, ignore_hash=ignore_hash)
             sources[panel.letter] = PanelSource(series, volume)
+            check_reaches(panel.letter, panel.plane, volume, known)
             check_privacy(panel, series, volume, allowed, known)
         elif isinstance(panel, PicturePanel):
             pictures[panel.letter] = read_picture(panel, Path(folder), allowed)

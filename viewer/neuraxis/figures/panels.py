@@ -53,6 +53,8 @@ def volume_items(
     page_per_mm = box.width_mm / panel.plane.field_of_view_mm[0]
     for mark in panel.marks:
         assert mark.anchor_lps_mm is not None
+        if not grid.shows(mark.anchor_lps_mm):
+            continue
         across, down = grid.mm_from_lps(mark.anchor_lps_mm)
         items += mark_items(mark, (box.x_mm + across * page_per_mm, box.y_mm + down * page_per_mm), page_per_mm)
     return [replace(item, panel=panel.letter) for item in items]

@@ -44,6 +44,11 @@ class PixelGrid:
             self.spec.frame_of_reference_uid,
         )
 
+    def shows(self, point_lps_mm: Vector3) -> bool:
+        """Whether a point lies in the field of view (at whatever depth)."""
+        across, down = self.mm_from_lps(point_lps_mm)
+        return 0 <= across <= self.columns * self.pixel_mm and 0 <= down <= self.rows * self.pixel_mm
+
     def mm_from_lps(self, point_lps_mm: Vector3) -> tuple[float, float]:
         """Patient mm to the right of and below the panel's top left corner."""
         row, column = self.plane.pixel_from_lps(point_lps_mm)
@@ -76,3 +81,28 @@ def sample_grid(
                 remedy="give the registration, or the plane in the frame of reference of the series",
             )
     return sample_plane(volume, plane, registration=registration, interpolation=Interpolation[interpolation.upper()])
+
+
+def check_reaches(
+    letter: str, spec: PlaneSpec, volume: Volume, registrations: RegistrationSet | None = None
+) -> None:
+    """Raise where a panel would be empty.
+
+    Raises
+    ------
+    GeometryError
+        When the plane does not meet the volume, or lies in another frame of reference without a registration.
+    """
+    width, height = spec.field_of_view_mm
+    coarse = PixelGrid(spec, 48, max(4, round(48 * height / width)))
+    try:
+        empty = not np.isfinite(sample_grid(volume, coarse, "nearest", registrations)).any()
+    except GeometryError as error:
+        raise GeometryError(f"panel {letter}: {error.found}", expected=error.expected, remedy=error.remedy) from None
+    if empty:
+        low, high = volume.geometry.bounds_lps_mm()
+        spans = ", ".join(f"{a:.0f} to {b:.0f}" for a, b in zip(low, high, strict=True))
+        raise GeometryError(
+            f"panel {letter}: plane at {tuple(round(v, 1) for v in spec.centre_lps_mm)} mm does not meet the volume",
+            expected=f"centre_lps_mm within {spans} mm", remedy="correct the plane in the recipe",
+        )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuraxis.domain.geometry import orientation_letters
 from neuraxis.domain.transform import RegistrationSet
 from neuraxis.domain.volume import ValueKind
 from neuraxis.domain.window import WindowFunction, window_presets
@@ -90,7 +91,7 @@ def _panel(figure: Figure, letter: str) -> dict[str, Any]:
                 {
                     "rows": stack.stored.shape[1], "columns": stack.stored.shape[2], "slope": stack.slope,
                     "intercept": stack.intercept, "offsets": [round(v, 2) for v in stack.offsets_mm],
-                    "home": stack.home, "windows": stack.windows, "inverted": stack.inverted,
+                    "toward": _ways(panel), "home": stack.home, "windows": stack.windows, "inverted": stack.inverted,
                 }
             ),
         }
@@ -99,6 +100,15 @@ def _panel(figure: Figure, letter: str) -> dict[str, Any]:
     else:
         entry |= {"title": getattr(panel, "reason", "empty"), "view": ""}
     return entry
+
+
+_SIDES = {"L": "left", "R": "right", "A": "front", "P": "back", "H": "head", "F": "feet"}
+
+
+def _ways(panel: VolumePanel) -> list[str]:
+    """Where lower and higher slices of a stack lie: ['feet', 'head'] for an axial panel."""
+    normal = np.cross(panel.plane.right, panel.plane.down)
+    return [" ".join(_SIDES[c] for c in orientation_letters(v)) for v in (-normal, normal)]
 
 
 def _json(value: dict[str, Any]) -> str:

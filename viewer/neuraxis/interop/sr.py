@@ -18,8 +18,17 @@ from neuraxis.interop.identity import MANUFACTURER, Author, Authorship, UidSourc
 from neuraxis.interop.observers import observer_contexts
 from neuraxis.interop.seg import SERIES_NUMBER_OFFSET, mask_on
 from neuraxis.interop.source_images import SourceImage, source_images
-from neuraxis.interop.sr_groups import ReportedLesion, contour_group, line_group, segment_group, tag_groups
+from neuraxis.interop.sr_groups import (
+    ReportedLesion,
+    contour_group,
+    key_slices,
+    line_group,
+    segment_group,
+    tag_groups,
+)
 from neuraxis.interop.sr_items import slice_of_line
+
+MOST_LIBRARY_IMAGES = 16
 
 if TYPE_CHECKING:
     import datetime
@@ -75,7 +84,7 @@ def build_sr(
     report = hd.sr.MeasurementReport(
         observation_context=hd.sr.ObservationContext(person, device),
         procedure_reported=dicom_code(c.PROCEDURES.get(series.modality, c.PROCEDURES["CT"])),
-        imaging_measurements=groups, title=dicom_code(c.REPORT_TITLE), referenced_images=_library(images),
+        imaging_measurements=groups, title=dicom_code(c.REPORT_TITLE), referenced_images=_library(reported),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in seg: odd values in the scanner's headers
@@ -132,6 +141,13 @@ def _distinct(sources: dict[int, SourceImage]) -> list[Dataset]:
     return list(headers.values())
 
 
-def _library(images: list[Dataset]) -> list[Dataset] | None:
-    """Images for the image library, which describes single positions: multi-frame objects stand as evidence only."""
-    return [i for i in images if not i.get("NumberOfFrames")] or None
+def _library(reported: ReportedLesion) -> list[Dataset] | None:
+    """Images for the image library: all used ones, or for a long lesion those that carry an outline or a line.
+
+    The library describes single positions: multi-frame objects stand as evidence only. highdicom needs 20 ms an image
+    for it; the other images of a long lesion are referenced by their segmentation and as evidence.
+    """
+    used = reported.sources
+    if len(used) > MOST_LIBRARY_IMAGES:
+        used = {index: used[index] for index in key_slices(reported)}
+    return [i for i in _distinct(used) if not i.get("NumberOfFrames")] or None

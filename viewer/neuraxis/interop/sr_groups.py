@@ -23,11 +23,14 @@ from neuraxis.interop.sr_items import (
     measurement,
     point_3d,
     region_source,
+    slice_of_line,
     text,
     uid_reference,
 )
 from neuraxis.interop.tag_codes import term_code
 
+MOST_SOURCE_IMAGES = 32
+"""Of one segment by name; a longer one names its series instead (TID 1411 allows either)."""
 SERIES_UID = Code("DCM", "112002", "Series Instance UID")
 
 
@@ -60,16 +63,21 @@ def segment_group(reported: ReportedLesion) -> Any:
     import highdicom as hd
 
     sop_class, sop_instance, number = reported.segment
-    images = [
-        hd.sr.SourceImageForSegmentation(
-            str(s.header.SOPClassUID), str(s.header.SOPInstanceUID), s.frame_numbers
-        )
-        for index, s in sorted(reported.sources.items()) if _touches(reported.mask, index)
-    ]
+    drawn_on = [s for index, s in sorted(reported.sources.items()) if _touches(reported.mask, index)]
+    images, series = None, None
+    if len(drawn_on) > MOST_SOURCE_IMAGES:
+        series = hd.sr.SourceSeriesForSegmentation(str(drawn_on[0].header.SeriesInstanceUID))
+    else:
+        images = [
+            hd.sr.SourceImageForSegmentation(str(s.header.SOPClassUID), str(s.header.SOPInstanceUID), s.frame_numbers)
+            for s in drawn_on
+        ]
     asserted = [t for t in reported.tags if t.asserted_by and t.value is not None]
     group = hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=reported.tracking(),
-        referenced_segment=hd.sr.ReferencedSegment(sop_class, sop_instance, number, source_images=images),
+        referenced_segment=hd.sr.ReferencedSegment(
+            sop_class, sop_instance, number, source_images=images, source_series=series
+        ),
         finding_type=dicom_code(c.LESION), finding_sites=_sites(asserted),
         measurements=_volumetric(reported.lesion),
         qualitative_evaluations=[
@@ -138,12 +146,26 @@ def _intensity(intensity: IntensityStatistics) -> list[Any]:
     return [*numbers, measurement(c.VOXEL_COUNT, Quantity(float(intensity.voxel_count), ""))]
 
 
+def _largest_plane(mask: LesionMask) -> int:
+    """Index in the mask's box of the slice of largest area."""
+    return int(np.argmax(np.count_nonzero(mask.box, axis=(1, 2))))
+
+
+def key_slices(reported: ReportedLesion) -> list[int]:
+    """Slices that carry the outline or an axis line, in order."""
+    m, geometry = reported.lesion.measurement, reported.mask.geometry
+    slices = {reported.mask.start_zyx[0] + _largest_plane(reported.mask)}
+    for line in (m.long_axis, m.short_axis, m.max_3d_diameter):
+        index = slice_of_line(line, geometry) if line is not None else None
+        slices |= {index} if index is not None else set()
+    return sorted(slices)
+
+
 def contour_group(reported: ReportedLesion) -> Any:
     """TID 1410: the outline on the slice of largest area, which viewers without segments can draw."""
     import highdicom as hd
 
-    areas = np.count_nonzero(reported.mask.box, axis=(1, 2))
-    plane = int(np.argmax(areas))
+    plane = _largest_plane(reported.mask)
     source = reported.sources[reported.mask.start_zyx[0] + plane]
     points = largest_outline(reported.mask.box[plane]) + np.array(reported.mask.start_zyx[:0:-1], dtype=np.float64)
     sx, sy, _ = reported.mask.geometry.spacing_xyz_mm

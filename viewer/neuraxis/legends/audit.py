@@ -124,7 +124,7 @@ def audit_claim(claim: Claim, tags: Mapping[str, Tag], lesion: Lesion) -> ClaimA
     """
     tag = tags.get(claim.concept)
     evidence = tag.evidence if tag else ()
-    verdict, reason = _size_answer(claim, lesion) if claim.concept == "size" else _value_answer(claim, tag)
+    verdict, reason = _size_answer(claim, lesion, tag) if claim.concept == "size" else _value_answer(claim, tag)
     if claim.laterality and claim.concept not in (*SIDED_ELSEWHERE, "size"):
         verdict, reason = _with_side(claim, (verdict, reason), tags)
         side = tags.get("laterality")
@@ -170,12 +170,14 @@ def _undecided(verdict: ClaimVerdict) -> ClaimVerdict:
     return verdict if verdict is ClaimVerdict.CONTRADICTED else ClaimVerdict.CANNOT_BE_DECIDED
 
 
-def _size_answer(claim: Claim, lesion: Lesion) -> Answer:
+def _size_answer(claim: Claim, lesion: Lesion, tag: Tag | None) -> Answer:
     measured = [length.quantity for length in (lesion.measurement.long_axis, lesion.measurement.short_axis) if length]
     if not claim.size_mm:
         return ClaimVerdict.CANNOT_BE_DECIDED, "the legend states no length"
     if claim.negated:
         return ClaimVerdict.CANNOT_BE_DECIDED, "a denied length says nothing that could be measured"
+    if tag is not None and tag.verdict_on("measured")[0] is not Verdict.SUPPORTS:
+        return ClaimVerdict.CANNOT_BE_DECIDED, tag.verdict_on("measured")[1]
     if not measured:
         return ClaimVerdict.CANNOT_BE_DECIDED, "; ".join(lesion.measurement.warnings) or "no length was measured"
     stated = sorted(claim.size_mm, reverse=True)

@@ -85,7 +85,7 @@ def _side(
         side = other.get("side") if other else None
         if side and other:
             return side.key, set(range(other.first, other.last))
-        if word in _NEVER_TO_THE_LEFT or reading.mark(k):
+        if word in _NEVER_TO_THE_LEFT or word in {"a", "an"} or reading.mark(k):
             break
         if other and other.has("verb", "preposition") and word not in _ASPECT:
             break
@@ -182,7 +182,7 @@ def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
             return reading.word(previous.last) not in {"in", "by"}
         if previous and previous.has("target"):
             return word not in {"above", "below"} or True
-        if word == "to" and reading.word(k - 1) in {"c1", "c2", "c3", "c4", "c5", "c6", "c7", "extends", "extending", "extend"}:
+        if word == "to" and (reading.word(k - 1).startswith("exten") or _is_spinal(reading.entity(k - 1))):
             return True
         if word in {"and", ","} and not _target_before(reading, k, first):
             return False
@@ -191,6 +191,11 @@ def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
             return word == "to" and reading.entity(k - 1) is not None and reading.word(k - 1).startswith("exten")
         k -= 1
     return False
+
+
+def _is_spinal(entity: Entity | None) -> bool:
+    """True for a level of the spine: the second one of "from C2 to T1" is only reached."""
+    return entity is not None and any(m.key == "location" and m.value.endswith("_spine") for m in entity.meanings)
 
 
 def _target_before(reading: Reading, token: int, first: int) -> bool:

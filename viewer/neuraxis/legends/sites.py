@@ -173,6 +173,8 @@ class Sites:
         return statements
 
     def _of_lesion(self, side: Entity) -> bool:
+        if self.passage.reading.word(side.first) == "in":
+            return any(e.has("lesion") for e in self.passage.reading.within(self.passage.first, side.first))
         before = self.passage.reading.entity(side.first - 3)
         if self.passage.reading.word(side.first - 1) == "the" and self.passage.reading.word(side.first - 2) == "on" and before:
             return before.has("lesion")

@@ -176,7 +176,8 @@ class LabelledUnit:
     def _tail_split(self, position: int, token: int) -> int:
         """First token of the words that belong to the label at `token`; those before belong to the labels before."""
         reading = self.reading
-        if reading.word(position) in _JOINS:
+        opens_with = reading.word(position) == "with" and self._names_picture_after_finding(position, token)
+        if reading.word(position) in _JOINS or opens_with:
             return position
         depth = 0
         for t in range(token - 1, position, -1):

@@ -175,8 +175,9 @@ def _decide(
 def _model_error(fit: EllipsoidFit, sizes: EllipsoidSizes) -> float:
     """Relative standard error of lengths that the model's approximations cause: grows with (blur / diameter)^3."""
     blur = max(fit.blur_in_plane_mm, fit.blur_through_mm)
-    thinnest = float(2 / np.sqrt(np.linalg.eigvalsh(fit.matrix)[-1]))
-    return MODEL_ERROR * float(blur / max(min(float(sizes.values[1]), thinnest), 1e-3)) ** 3
+    thinnest = 2.0 / float(np.sqrt(np.linalg.eigvalsh(fit.matrix)[-1]))
+    smallest = float(np.clip(thinnest, 1e-3, float(sizes.values[1])))
+    return MODEL_ERROR * float(blur / smallest) ** 3
 
 
 def _noise_correlation(scene: _Scene, fit: EllipsoidFit) -> float:

@@ -17,7 +17,8 @@ def _colour_table(opacity: float) -> NDArray[np.uint8]:
     rgb = np.stack([np.clip(grey * 3, 0, 1), np.clip(grey * 3 - 1, 0, 1), np.clip(grey * 3 - 2, 0, 1)], axis=1)
     alpha = np.clip(grey * 4, 0, 1) * opacity
     table = np.concatenate([rgb * alpha[:, None], alpha[:, None]], axis=1)
-    return np.rint(table * 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(table * 255).astype(np.uint8)
+    return rounded
 
 
 def coloured(grey: NDArray[np.uint8], opacity: float) -> Any:

@@ -142,13 +142,15 @@ class GridCommands(QObject):
             options.set(marks=order[(order.index(choices.marks) + 1) % len(order)])
         elif what in ("crosshair", "reference_lines", "masks", "same_scale"):
             options.set(**{what: not getattr(choices, what)})
-        elif what in ("smooth", "linked", "inverted"):
-            panel.set_state(replace(state, **{what: not getattr(state, what)}))
+        elif what == "smooth":
+            panel.set_state(replace(state, smooth=not state.smooth))
+        elif what == "invert":
+            panel.set_state(replace(state, inverted=not state.inverted))
         else:
             {
                 "fit": self._fit, "focus": grid.focus, "maximise": grid.toggle_maximised,
                 "native": lambda: panel.set_state(replace(state, rotation_degrees=(0.0, 0.0))),
-                "invert": lambda: self._view("inverted"), "link": self._toggle_link,
+                "link": self._toggle_link,
             }[what]()
 
     def _fit(self) -> None:

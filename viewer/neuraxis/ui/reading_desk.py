@@ -42,7 +42,7 @@ class ReadingDesk(QWidget):
         self.options = options or ReadingOptions(choices)
         self.grid = ReadingGrid(session, self.options, self)
         self.commands = GridCommands(self.grid, commands) if commands else GridCommands(self.grid)
-        self.commands.extra["help.keys"] = self.show_keys
+        self.commands.extra["help.keys"] = lambda: (self.show_keys(), None)[1]
         self.bar = QToolBar(self)
         self.bar.setIconSize(QSize(20, 20))
         self.readout = QLabel(self)
@@ -73,11 +73,12 @@ class ReadingDesk(QWidget):
         self._links.release()
         self.grid.detach()
 
-    def show_keys(self) -> None:
+    def show_keys(self) -> KeySheet:
         """The key sheet."""
-        sheet = KeySheet(parent=self)
+        sheet = KeySheet(self.commands.commands, self)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.open()
+        return sheet
 
     # Tool bar
 

@@ -69,7 +69,7 @@ class SlicePanel(QWidget):
         self._links = Connections(self)
         for signal, slot in (
             (session.point_changed, self._repaint), (session.window_changed, self._on_series),
-            (session.volume_loaded, self._on_series), (session.volume_failed, self._on_failed),
+            (session.volume_loaded, self._on_series), (session.preview_loaded, self._on_series), (session.volume_failed, self._on_failed),
             (session.case_changed, self._on_case), (session.active_lesion_changed, self._on_case),
             (session.study_changed, self._on_study), (options.changed, self._repaint),
             (session.jobs.changed, self._on_jobs),
@@ -218,7 +218,11 @@ class SlicePanel(QWidget):
     def _draw_marks(self, painter: QPainter, area: QRectF, view: ScreenView, picture: Picture) -> None:
         series, volume, native, point = self.scene.series, self.scene.volume, self.scene.native, self.scene.point
         choices = self.options.now
-        if series is None or volume is None or native is None or point is None or choices.marks is Marks.NONE:
+        if series is None or native is None or point is None or choices.marks is Marks.NONE:
+            return
+        if volume is None:
+            panel_marks.draw_letters(painter, area, view.letters)
+            panel_marks.draw_corners(painter, area, panel_marks.CornerTexts(series_text(series), "loading …"))
             return
         for other in self.reference_views if choices.reference_lines else ():
             self._draw_reference(painter, view, other)

@@ -233,7 +233,7 @@ class TagSheet(QWidget):
         tag = self._current_tag()
         titles = {s.series_uid: s.title for s in self.session.series}
         self.evidence.setHtml(evidence_html(tag, self.lexicon, titles) if tag else "")
-        self.show_point.setEnabled(bool(tag) and any(e.where_lps_mm for e in tag.evidence))
+        self.show_point.setEnabled(tag is not None and any(e.where_lps_mm is not None for e in tag.evidence))
 
     def _show_place(self) -> None:
         tag = self._current_tag()

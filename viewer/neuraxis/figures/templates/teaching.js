@@ -46,7 +46,7 @@ async function inflated(bytes) {
 
 function describe(settings, index, windowIndex) {
   const offset = settings.offsets[index];
-  const where = index === settings.home ? "slice of the figure" : Math.abs(offset).toFixed(1) + " mm " + (offset > 0 ? "behind" : "before") + " it";
+  const where = index === settings.home ? "slice of the figure" : Math.abs(offset).toFixed(1) + " mm toward the " + settings.toward[offset > 0 ? 1 : 0];
   return "slice " + (index + 1) + " of " + settings.offsets.length + ", " + where + ", window " + settings.windows[windowIndex].name;
 }
 
