@@ -26,7 +26,7 @@ def _tissues(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
     x, y, z = np.moveaxis(points, -1, 0)
     radius = np.sqrt((x / 70) ** 2 + (y / 88) ** 2 + (z / 75) ** 2)
     waves = np.sin(x / 6.1 + 0.4 * np.sin(y / 9)) + np.sin(y / 7.3 + z / 11) + np.sin(z / 6.7 - x / 13)
-    edge = 1 / (1 + np.exp((radius - 1.0) * 60))
+    edge = 1 / (1 + np.exp(np.clip((radius - 1.0) * 400, -50, 50)))
     skull = np.exp(-(((radius - 0.93) / 0.035) ** 2))
     drop = np.exp(-(((x - 18) ** 2 + (y + 10) ** 2 + (z - 5) ** 2) / 200))
     brain = np.tanh(2 * waves)

@@ -42,7 +42,7 @@ class MemorySource:
         return np.asarray(self.volume.array[index])
 
     def read_picture(self, index: int) -> NDArray[np.uint8]:
-        return np.clip(self.read_slice(index), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(self.read_slice(index), 0, 255), dtype=np.uint8)
 
 
 def geometry_of(kind: str, frame: str = CT_FRAME) -> VolumeGeometry:

@@ -66,6 +66,9 @@ def test_tilted_volumes_are_resampled_to_where_they_lie(kind: str) -> None:
                 rest = tuple(at[a] for a in range(3) if a != axis)
                 assert float(data[key][rest]) == pytest.approx(expected, abs=0.02)
     assert checked > 10
+    np.testing.assert_array_equal(data[..., 4], data[:, :, 4])
+    np.testing.assert_array_equal(data[3, ..., 4], data[3, :, 4])
+    assert np.asarray(data).shape == data.shape
 
 
 def test_a_mask_survives_the_way_to_a_layer_and_back() -> None:

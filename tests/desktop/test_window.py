@@ -230,20 +230,21 @@ def test_light_and_dark_differ_and_are_remembered(window: WorkstationWindow, qtb
 def test_the_napari_canvas_is_made_on_request_and_shows_the_series(
     window: WorkstationWindow, qtbot: Any, head_with_tags: Callable[[WorkstationWindow], str]
 ) -> None:
+    from neuraxis.desktop.napari_dock import NapariDock
+
     head_with_tags(window)
-    assert window.napari_dock is None
+    assert not window.findChildren(NapariDock)
     window.show_napari()
     idle(window, qtbot)
-    dock = window.napari_dock
-    assert dock is not None
-    assert len(dock.model.layers) == 1
+    (dock,) = window.findChildren(NapariDock)
+    assert [layer.name for layer in dock.model.layers] == ["2 CT head 0.6 H31", "lesion 1"]
     series = window.session.find_series("s1")
     assert series is not None
     window.session.set_point(series, (-10.0, 8.0, 4.0))
     value = dock.model.layers[0].get_value(dock.model.dims.point, world=True)
     assert value == pytest.approx(700, abs=20)
     window.show_layer("s4")
-    assert len(dock.model.layers) == 2
+    assert [layer.visible for layer in dock.model.layers if layer.name.startswith("2 CT")] == [False], "another frame"
     qtbot.wait(200)
     keep(window, "napari_dock")
     assert np.isfinite(dock.model.camera.zoom)

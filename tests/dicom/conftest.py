@@ -70,10 +70,10 @@ class Dicom:
             value += (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
         head = struct.pack(mark + "HH", tag >> 16, tag & 0xFFFF)
         if not self.explicit:
-            return head + struct.pack(mark + "I", len(value)) + value
+            return bytes(head + struct.pack(mark + "I", len(value)) + value)
         if vr in _LONG:
-            return head + vr.encode() + b"\0\0" + struct.pack(mark + "I", len(value)) + value
-        return head + vr.encode() + struct.pack(mark + "H", len(value)) + value
+            return bytes(head + vr.encode() + b"\0\0" + struct.pack(mark + "I", len(value)) + value)
+        return bytes(head + vr.encode() + struct.pack(mark + "H", len(value)) + value)
 
     def elements(self, items: Mapping[int, tuple[str, Any] | None]) -> bytes:
         """Elements in tag order; None leaves one out."""
@@ -122,8 +122,8 @@ class Dicom:
         """A pixel data element that holds compressed frames, one fragment each."""
         out = struct.pack("<HH2sHI", 0x7FE0, 0x10, b"OB", 0, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0)
         for frame in frames:
-            frame += b"\0" * (len(frame) % 2)
-            out += struct.pack("<HHI", 0xFFFE, 0xE000, len(frame)) + frame
+            even = frame + b"\0" * (len(frame) % 2)
+            out += struct.pack("<HHI", 0xFFFE, 0xE000, len(even)) + even
         return out + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 
     def words(self, stored: NDArray[Any]) -> bytes:

@@ -79,11 +79,10 @@ def lesion_on(volume: Volume, centre: tuple[float, float, float] = LESION, diame
 def two_frames() -> tuple[Study, Lesion, RegistrationSet]:
     """CT in one frame; T1, T2 and T1C in another, shifted by `SHIFT`; the lesion on the CT."""
     ct = head(spacing=(0.8, 0.8, 1.0))
-    moved = (LESION[0] + SHIFT[0], LESION[1] + SHIFT[1], LESION[2] + SHIFT[2])
     series = [series_of(ct, Role.CT)]
     for name, role, value in (("t1", Role.T1, 80.0), ("t2", Role.T2, 60.0), ("t1c", Role.T1C, 500.0)):
         volume = head(
-            frame=FRAME_MR, hu=False, shift=SHIFT, lesion_lps_mm=moved, lesion_value=value, series_id=name,
+            frame=FRAME_MR, hu=False, shift=SHIFT, lesion_value=value, series_id=name,
             spacing=(1.0, 1.0, 1.0) if name != "t2" else (0.8, 0.8, 4.0),
         )
         series.append(series_of(volume, role, modality="MR"))

@@ -49,7 +49,7 @@ def head(
     frame: str = FRAME_CT, hu: bool = True, lesion_value: float = 700.0, shift: Vector3 = (0.0, 0.0, 0.0),
     nose: bool = False, shape: tuple[int, int, int] = (120, 200, 170), series_id: str = "ct",
 ) -> Volume:
-    """An ellipsoidal head: air, skull shell, brain, and a sphere; a block on its left marks the side."""
+    """An ellipsoidal head: air, skull shell, brain, and a sphere, all moved by `shift`; a block on its left marks the side."""
     n = (round(shape[0] / spacing[2]), round(shape[1] / spacing[1]), round(shape[2] / spacing[0]))
     origin = tuple(-(c - 1) / 2 * s for c, s in zip(n[::-1], spacing, strict=True))
     geometry = VolumeGeometry.axis_aligned(n, spacing, (origin[0], origin[1], origin[2]), frame)

@@ -15,7 +15,7 @@ from neuraxis.domain.transform import RegistrationSet
 from neuraxis.figures import Figure, Recipe, draw_figure, recipe_at_point, recipe_from_legend
 from neuraxis.figures.recipe import PlaceholderPanel, VolumePanel
 from neuraxis.figures.sampling import PixelGrid, sample_grid
-from neuraxis.figures.scene import Picture, Polygon
+from neuraxis.figures.scene import Picture, Polygon, Text
 
 SEVEN = legend(
     Panel("a", modality="CT", sequence="CT", plane="axial", window="brain", zoom=True, marks=("arrow",)),
@@ -257,3 +257,19 @@ def test_a_missing_slice_is_told_with_the_figure() -> None:
         study, legend(Panel("a", modality="CT", sequence="CT")), (0.0, 0.0, 0.0), gappy.frame_of_reference_uid
     )
     assert any("1 slice missing" in note for note in draw_figure(recipe, study).notes)
+
+
+def test_labels_that_say_a_place_put_panels_there_and_are_not_printed() -> None:
+    study, lesion, registrations = two_frames()
+    wanted = [Panel(x, modality="CT", sequence="CT") for x in ("top-left", "top-right", "bottom")]
+    recipe = recipe_from_legend(study, legend(*wanted), lesion, registrations)
+    assert recipe.layout.rows == (("top-left", "top-right"), ("bottom",))
+    figure = draw_figure(recipe, study)
+    assert not [i for i in figure.scene.items if isinstance(i, Text) and i.role == "letter"]
+
+
+def test_what_is_neither_ct_nor_mr_is_said() -> None:
+    study, lesion, registrations = two_frames()
+    recipe = recipe_from_legend(study, legend(Panel("a", modality="DSA")), lesion, registrations)
+    assert isinstance(recipe.panels[0], PlaceholderPanel)
+    assert recipe.panels[0].reason == "the legend asks for DSA; panels are drawn from CT and MR only"

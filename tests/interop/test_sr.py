@@ -101,6 +101,14 @@ def test_tags_and_evidence_come_back(scene: Scene) -> None:
                 assert one.where_lps_mm == pytest.approx(other.where_lps_mm, abs=1e-5)
 
 
+def test_a_tag_that_is_the_side_itself_comes_back(scene: Scene) -> None:
+    scene.tags = (
+        Tag("laterality", "right", Verdict.SUPPORTS, laterality="right", asserted_by="Reader^One"),
+        Tag("hydrocephalus", "none", Verdict.NEUTRAL, laterality="left"),
+    )
+    assert lesion_of(scene, written(scene)).tags == scene.tags
+
+
 def test_what_nobody_stated_is_not_in_the_report(scene: Scene) -> None:
     dataset = pydicom.dcmread(written(scene))
     assert items_named(dataset, "Perilesional oedema") == []
@@ -163,6 +171,23 @@ def test_the_axis_line_lies_on_the_image_it_names(scene: Scene) -> None:
 def test_a_line_across_slices_is_written_in_patient_space(scene: Scene) -> None:
     across = items_named(pydicom.dcmread(written(scene)), "Maximum 3D Diameter of a Mesh")[0]
     assert [i.ValueType for i in across.ContentSequence if "GraphicType" in i] == ["SCOORD3D"]
+
+
+def test_a_line_between_slices_is_drawn_on_the_nearest_image_and_kept_exactly(scene: Scene) -> None:
+    line = scene.lesion.measurement.long_axis
+    assert line is not None
+    (x0, y0, z0), (x1, y1, z1) = line.start_lps_mm, line.end_lps_mm
+    lifted = replace(line, start_lps_mm=(x0, y0, z0 + 0.2), end_lps_mm=(x1, y1, z1 + 0.2))
+    scene.lesion = replace(scene.lesion, measurement=replace(scene.lesion.measurement, long_axis=lifted))
+    path = written(scene)
+    item = items_named(pydicom.dcmread(path), "Long axis")[0]
+    assert [i.ValueType for i in item.ContentSequence if "GraphicType" in i] == ["SCOORD", "SCOORD3D"]
+    back = lesion_of(scene, path).measurement
+    assert back is not None
+    assert back.long_axis is not None
+    assert back.long_axis.start_lps_mm == pytest.approx(lifted.start_lps_mm, abs=1e-5)
+    assert back.long_axis.sop_instance_uid == f"{scene.series.series_uid}.7"
+    assert read_sr(path, scene.study).notes == ()
 
 
 def test_highdicom_reads_the_groups(scene: Scene) -> None:

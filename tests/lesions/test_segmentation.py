@@ -143,6 +143,20 @@ def test_dark_and_enhancing_lesions_are_found_on_magnetic_resonance(shapes: Any,
     assert result.volume.value == pytest.approx(np.pi / 6 * 125, rel=0.06)
 
 
+def test_a_dark_lesion_that_runs_into_a_dark_structure_is_cut_by_the_given_ball(shapes: Any) -> None:
+    grid = shapes.grid(spacing_xyz=(0.6, 0.6, 1.0), half_mm=24)
+    body = shapes.union(shapes.ball(3.0), shapes.cuboid((80.0, 20.0, 80.0), centre=(0.0, 12.5, 0.0)))
+    volume = shapes.draw(
+        lambda p: np.minimum(body(p), 1.0), grid, plateau=40.0, background=400.0, noise=10.0, kind=ValueKind.SIGNAL
+    )
+    with pytest.raises(NotMeasurableError, match="continuous"):
+        segment(volume, (0, 0, 0), kind=SegmentKind.DARK)
+    mask = segment(volume, (0, 0, 0), kind=SegmentKind.DARK, radius_mm=4.0)
+    assert any("ball of 4 mm" in w for w in mask.warnings)
+    assert np.linalg.norm(mask.points_lps_mm(), axis=1).max() <= 4.0
+    assert mask.voxel_count * grid.voxel_volume_mm3 > 4 / 3 * np.pi * 27 * 0.9
+
+
 def test_a_region_grows_over_like_values_and_stops_at_its_ball(shapes: Any) -> None:
     volume = shapes.draw(shapes.ball(4.0))
     mask = segment(volume, (0, 0, 0), kind=SegmentKind.REGION)

@@ -300,3 +300,23 @@ def test_cine_runs_and_stops(head: Desk, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: head.grid.active.scene.slice_position() != start, timeout=3000)
     head.key(Qt.Key.Key_C)
     assert not head.grid.is_playing
+
+
+def test_a_series_without_a_grid_is_shown_picture_by_picture(qtbot: Any, flush_deleted: None) -> None:
+    volume = place_volume(geometry_of("axial"))
+    series = replace(series_of(volume, Role.LOCALIZER, 1, "scout"), geometry=None, refusal="three directions")
+    desk = Desk(qtbot, study_of(series))
+    desk.grid.set_layout(1, 1, (PanelState("s1"),))
+    panel = desk.grid.active
+    qtbot.waitUntil(lambda: panel.pictures.pixels() is not None, timeout=5000)
+    wheel(panel, -3)
+    assert panel.pictures.index == 3
+    desk.key(Qt.Key.Key_End)
+    assert panel.pictures.index == 17
+    qtbot.waitUntil(lambda: panel.pictures.pixels() is not None, timeout=5000)
+    expected = int(series.source.read_picture(17)[0, 0])
+    assert int(panel.pictures.pixels()[0, 0]) == 0xFF000000 + expected * 0x010101  # type: ignore[index]
+    QApplication.processEvents()
+    panel.grab()
+    desk.grid.detach()
+    desk.session.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neuraxis.align.descent import descend
 from neuraxis.align.information import MutualInformation, body_centre, coarse_search
 from neuraxis.align.pyramid import Level, make_level
 from neuraxis.align.rotation import about, left_jacobian, nearest_rigid, rotation_from_vector
@@ -168,14 +169,19 @@ def _with_residual(
     task: _Task, start: FloatArray, place: FloatArray, should_stop: Callable[[], bool] | None, seed: int, samples: int
 ) -> tuple[FloatArray, float]:
     """The mean of several runs on different samples from perturbed starts, and the error their scatter speaks for."""
-    rng = np.random.default_rng(seed + 100)
-    runs = []
-    for repeat in range(1 + REPEATS):
+    from concurrent.futures import ThreadPoolExecutor
+
+    nudges = np.random.default_rng(seed + 100).normal(0.0, 0.4, (1 + REPEATS, 3))
+    nudges[0] = 0.0
+
+    def run(repeat: int) -> FloatArray:
         _pause(should_stop)
         nudged = start.copy()
-        if repeat:
-            nudged[:3, 3] += rng.normal(0.0, 0.4, 3)
-        runs.append(_refine(task, nudged, samples=samples, seed=seed + 1 + repeat)[0])
+        nudged[:3, 3] += nudges[repeat]
+        return _refine(task, nudged, samples=samples, seed=seed + 1 + repeat)[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(run, range(1 + REPEATS)))
     points = np.array([m[:3, :3] @ place + m[:3, 3] for m in runs])
     scatter = float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum() / (len(runs) - 1)))
     if scatter > WORST_SCATTER_MM:
@@ -189,8 +195,6 @@ def _with_residual(
 
 def _refine(task: _Task, start: FloatArray, *, samples: int, seed: int) -> tuple[FloatArray, float]:
     """Quasi-Newton ascent of the mutual information from one start; matrix and score (larger is better)."""
-    from scipy.optimize import minimize
-
     information = MutualInformation(task.fixed, task.moving, seed, samples)
     pivot = start[:3, :3] @ task.centre + start[:3, 3]
     scale = np.array([1 / LEVER_MM] * 3 + [1.0] * 3)
@@ -202,6 +206,6 @@ def _refine(task: _Task, start: FloatArray, *, samples: int, seed: int) -> tuple
         by_turn = left_jacobian(turn).T @ gradient[:3]
         return -STEEPNESS * score, -STEEPNESS * np.concatenate([by_turn, gradient[3:]]) * scale
 
-    result = minimize(loss, np.zeros(6), jac=True, method="BFGS", options={"maxiter": 30, "gtol": 2e-3})
-    found = about(pivot, rotation_from_vector(result.x[:3] * scale[:3]), result.x[3:]) @ start
+    best = descend(loss, np.zeros(6))
+    found = about(pivot, rotation_from_vector(best[:3] * scale[:3]), best[3:]) @ start
     return found, information.score(found)

@@ -14,6 +14,17 @@ from neuraxis.domain.tag import Tag
 from neuraxis.domain.transform import RegistrationSet
 
 
+def shown(quantity: Quantity) -> str:
+    """A quantity as it stands beside a drawing or in a sheet: '4.1 ± 0.4 mm', '1260 HU', '90°', '12 mm²'."""
+    if quantity.uncertainty is None and abs(quantity.value) >= 100:
+        text = f"{quantity.value:.0f} {quantity.unit}".strip()
+    else:
+        text = quantity.display()
+    for plain, pretty in (("mm2", "mm²"), ("mm3", "mm³"), (" deg", "°")):
+        text = text.replace(plain, pretty) if text.endswith(plain) else text
+    return text
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A tool's mark on a plane: what was placed, where, and what it reads.
@@ -40,7 +51,7 @@ class Drawing:
     @property
     def label(self) -> str:
         """Text beside the mark."""
-        return "\n".join(f"{name} {quantity.display()}".strip() for name, quantity in self.quantities)
+        return "\n".join(f"{name} {shown(quantity)}".strip() for name, quantity in self.quantities)
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,8 +148,10 @@ class ResampledPlanes:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        parts = key if isinstance(key, tuple) else (key,)
-        parts = tuple(p for p in parts if p is not Ellipsis) + (slice(None),) * (3 - len(parts) + (Ellipsis in parts))
+        parts = list(key) if isinstance(key, tuple) else [key]
+        gap = next((i for i, p in enumerate(parts) if p is Ellipsis), len(parts))
+        given = [p for p in parts if p is not Ellipsis]
+        parts = [*given[:gap], *[slice(None)] * (3 - len(given)), *given[gap:]]
         single = [a for a in range(3) if not isinstance(parts[a], slice)]
         axis = single[0] if single else 0
         chosen = parts[axis]
@@ -157,7 +159,8 @@ class ResampledPlanes:
         if isinstance(chosen, slice):
             planes = [self.plane(axis, i)[rest] for i in range(*chosen.indices(self.shape[axis]))]
             return np.stack(planes, axis=axis)
-        return self.plane(axis, int(chosen) % self.shape[axis])[rest]
+        plane: NDArray[np.float32] = self.plane(axis, int(chosen) % self.shape[axis])[rest]
+        return plane
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         del copy

@@ -24,6 +24,9 @@ from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.domain.window import Window, automatic_window, window_preset
 from neuraxis.errors import NeuraxisError, UsageError
 
+PICTURES_KEPT = 64
+"""Pictures of series without a grid that stay in memory."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -127,6 +130,7 @@ class StudySession:
         self._windows: dict[str, Window] = {}
         self._failures: dict[str, Message] = {}
         self._previews: dict[str, Preview] = {}
+        self._pictures: dict[tuple[str, int], NDArray[np.uint8]] = {}
         self._history = History()
         self._links = PointLinks()
         self._drawings_made = 0
@@ -171,6 +175,7 @@ class StudySession:
         self.study, self.path, self.active_lesion, self.proposal = None, "", "", None
         self.point_source = self.active_drawing = ""
         self._sources, self._windows, self._failures, self._previews = {}, {}, {}, {}
+        self._pictures = {}
         self._history.clear()
         self._links = PointLinks()
 
@@ -253,6 +258,31 @@ class StudySession:
         # what fails here fails again, and is told, when the whole series is read
         self.jobs.start(
             f"first picture of {series.title}", f"preview {series.id}", work, done, lambda _error: None, urgent=True
+        )
+
+    def picture(self, series_id: str, index: int) -> NDArray[np.uint8] | None:
+        """A picture that was read, ready to show."""
+        return self._pictures.get((series_id, index))
+
+    def request_picture(self, series_id: str, index: int) -> None:
+        """Read one picture of a series that is no volume, in the background."""
+        series = self.find_series(series_id)
+        if series is None or (series_id, index) in self._pictures or series_id in self._failures:
+            return
+
+        def done(picture: NDArray[np.uint8]) -> None:
+            while len(self._pictures) >= PICTURES_KEPT:
+                self._pictures.pop(next(iter(self._pictures)))
+            self._pictures[series_id, index] = picture
+            self.preview_loaded.emit(series_id)
+
+        def failed(error: NeuraxisError) -> None:
+            self._failures[series_id] = Message.from_error(error)
+            self.volume_failed.emit(series_id, self._failures[series_id])
+
+        self.jobs.start(
+            f"loading {series.title}", f"picture {series_id} {index}",
+            lambda _job: series.source.read_picture(index), done, failed, urgent=True,
         )
 
     def adopt_volume(self, series_id: str, volume: Volume) -> None:

@@ -153,7 +153,7 @@ def _tag(user: GalleryUser) -> None:
     user.wait()
     tree = user.window.tags.tree
     for row in range(tree.topLevelItemCount()):
-        if tree.topLevelItem(row).text(0).lower().startswith("bloom"):
+        if tree.topLevelItem(row).data(0, Qt.ItemDataRole.UserRole) == "blooming":
             tree.setCurrentItem(tree.topLevelItem(row))
     user.keep("tags_and_evidence")
 

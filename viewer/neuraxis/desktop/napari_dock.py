@@ -19,7 +19,9 @@ class NapariDock(QDockWidget):
     def __init__(self, window: WorkstationWindow) -> None:
         super().__init__("napari", window)
         from napari.components import ViewerModel
-        from napari.qt import QtViewer
+        from napari.qt import QtViewer, get_qapp, get_stylesheet
+
+        get_qapp()  # registers the icons that napari's own controls are drawn with
 
         self.setObjectName("napari")
         # a floating canvas needs a new GL context, which not every driver survives
@@ -37,6 +39,7 @@ class NapariDock(QDockWidget):
         whole.addWidget(side)
         whole.addWidget(self.canvas)
         whole.setSizes([280, 900])
+        whole.setStyleSheet(get_stylesheet("dark"))
         self.setWidget(whole)
         self.links = LayerLinks(self.model, window.session, window.gui_thread.deliver)
 

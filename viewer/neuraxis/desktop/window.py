@@ -95,7 +95,7 @@ class WorkstationWindow(QMainWindow):
         }
         self.tabifyDockWidget(self.docks["lesions"], self.docks["drawings"])
         self.docks["lesions"].raise_()
-        self.resizeDocks([self.docks["browser"], self.docks["lesions"]], [260, 420], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks["browser"], self.docks["lesions"]], [260, 440], Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["lesions"], self.docks["tags"]], [400, 540], Qt.Orientation.Vertical)
         self.resizeDocks([self.docks["browser"], self.docks["registration"]], [700, 190], Qt.Orientation.Vertical)
         self.statusBar().addPermanentWidget(self.progress)

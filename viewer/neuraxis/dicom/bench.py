@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,23 +58,30 @@ def run_bench(
         return rows
 
 
-def _tasks(quick: bool) -> Iterator[tuple[str, Callable[[Path], None], dict[str, Callable[[Path], Any]]]]:
-    full = {
+Program = Callable[[Path], Any]
+Task = tuple[str, Callable[[Path], None], dict[str, Program]]
+
+
+def _tasks(quick: bool) -> Iterator[Task]:
+    full: dict[str, Program] = {
         "raw read, 1 thread": _raw_read, "Neuraxis": _neuraxis, "dcm2niix": _dcm2niix, "SimpleITK": _simpleitk,
         "pydicom": _pydicom, "pydicom, 2 threads": _pydicom_threads,
     }
     slices, mr, compressed, headers = (40, 32, 12, 500) if quick else (600, 176, 100, 20_000)
-    yield f"CT 512x512x{slices}", lambda p: write_series(p, slices, 512, 512), full
-    yield f"MR 256x256x{mr}, 90 kB headers", lambda p: write_series(p, mr, 256, 256, blob=90_000), full
+    yield f"CT 512x512x{slices}", partial(write_series, count=slices, rows=512, columns=512), full
+    yield f"MR 256x256x{mr}, 90 kB headers", partial(write_series, count=mr, rows=256, columns=256, blob=90_000), full
     for codec in SYNTAXES:
-        yield (
-            f"{codec} 512x512x{compressed}", lambda p, c=codec: write_series(p, compressed, 512, 512, codec=c),
-            {**full, "decoding alone, 2 threads": lambda p, c=codec: _decode_alone(p, c)},
-        )
-    yield (
-        f"headers of {headers} files", lambda p: [write_series(p, headers // 20, 16, 16, series=n) for n in range(20)] and None,
-        {"open and read 16 kB": _open_and_read, "Neuraxis study list": open_study, "pydicom headers (1 in 20)": _pydicom_headers},
-    )
+        programs = full | {"decoding alone, 2 threads": partial(_decode_alone, codec=codec)}
+        yield f"{codec} 512x512x{compressed}", partial(write_series, count=compressed, rows=512, columns=512, codec=codec), programs
+    listing: dict[str, Program] = {
+        "open and read 16 kB": _open_and_read, "Neuraxis study list": open_study, "pydicom headers (1 in 20)": _pydicom_headers,
+    }
+    yield f"headers of {headers} files", partial(_write_many, count=headers // 20), listing
+
+
+def _write_many(folder: Path, count: int) -> None:
+    for number in range(20):
+        write_series(folder, count, 16, 16, series=number)
 
 
 def _interleaved(task: str, data: Path, programs: dict[str, Callable[[Path], Any]], repeats: int) -> list[BenchRow]:
@@ -95,8 +103,8 @@ def _interleaved(task: str, data: Path, programs: dict[str, Callable[[Path], Any
                 times[name].append(spent * (20 if "1 in 20" in name else 1))
     own = statistics.median(next(t for n, t in times.items() if n.startswith("Neuraxis")) or [float("nan")])
     rows = []
-    for name, spent in times.items():
-        median = statistics.median(spent) if spent else float("nan")
+    for name, measured in times.items():
+        median = statistics.median(measured) if measured else float("nan")
         rows.append(BenchRow(task, name, median, median / own, notes.get(name, "")))
     return rows
 

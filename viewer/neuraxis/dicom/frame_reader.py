@@ -216,14 +216,19 @@ def _decode(
 
 
 _MIN_VERIFIED_SIDE = 256
-_CLEARLY_ODD = 3.0
 
 
-def is_damaged_jpeg_2000(frame: Frame, ratio: float) -> bool:
-    """Whether a suspicious JPEG 2000 frame is damaged; `ratio` says how unlike its neighbours it is.
+def can_verify(frame: Frame) -> bool:
+    """Whether a frame is large enough that its JPEG 2000 codestream can be made again (five levels of resolution)."""
+    f = frame.common.pixel_format
+    return f is not None and min(f.rows, f.columns) >= _MIN_VERIFIED_SIDE
 
-    Decoders pass over flipped bits in silence. A reversible codestream made with the usual parameters comes out byte
-    for byte when the decoded picture is encoded again; small pictures cannot be checked so and are judged by `ratio`.
+
+def makes_the_same_codestream(frame: Frame) -> bool | None:
+    """Whether the decoded picture, encoded again, gives the same bytes; None where that cannot be asked.
+
+    Decoders pass over flipped bits of JPEG 2000 in silence. Reversible codestreams made with the usual parameters come
+    out byte for byte, damaged ones do not.
     """
     f = frame.common.pixel_format
     assert f is not None
@@ -231,14 +236,11 @@ def is_damaged_jpeg_2000(frame: Frame, ratio: float) -> bool:
         opened.open(frame)
         assert opened.source is not None
         data = frame_bytes(frame, opened.source)
-        stream = read_codestream(data, f)
-        if not stream.reversible or stream.codec != "jpeg2k":
-            return False
-        if min(f.rows, f.columns) < _MIN_VERIFIED_SIDE:
-            return ratio > _CLEARLY_ODD
-        with POOL.process() as process:
-            _, same = process.decode(data, stream, f, verify=True)
-    return same is False and ratio > 1.5
+    stream = read_codestream(data, f)
+    if not stream.reversible or stream.codec != "jpeg2k":
+        return None
+    with POOL.process() as process:
+        return bool(process.decode(data, stream, f, verify=True)[1])
 
 
 def _settle(

@@ -13,9 +13,10 @@ import numpy as np
 from neuraxis.dicom.attributes import Common
 from neuraxis.dicom.frame import Frame
 from neuraxis.dicom.placing import Placement, Stack, depths, header_reason, place, split_stacks, unplaced_reason
+from neuraxis.dicom.repeats import LeftOut, resolve_repeats
+from neuraxis.dicom.splitting_keys import HARD_KEYS, SHAPE_KEYS, spacing_key
 
 ORIENTATION_TOLERANCE = 1e-4
-SAME_PLACE_MM = 1e-3
 
 
 @dataclass
@@ -26,85 +27,6 @@ class Group:
     placement: Placement
     warnings: list[str] = field(default_factory=list)
     label: str = ""
-
-
-@dataclass
-class _Left:
-    """Frames left out of a volume: shown as pictures, with the reason."""
-
-    frames: list[Frame]
-    reason: str
-
-
-def _spacing_key(common: Common) -> Any:
-    return tuple(round(s, 4) for s in common.spacing_mm) if common.spacing_mm else common.spacing_problem
-
-
-def _echo_key(common: Common) -> Any:
-    echo = common.value("EchoTime")
-    return None if echo is None else round(echo, 2)
-
-
-def _b_value(common: Common) -> float | None:
-    for keyword in ("DiffusionBValue", "PhilipsBValue", "SiemensBValue"):
-        value = common.value(keyword)
-        if value is not None:
-            return value
-    text = common.get("GeBValue").split("\\")[0]
-    number = float(text) if text.strip().lstrip("-").isdigit() and common.get("GeCreator") == "GEMS_PARM_01" else None
-    return None if number is None else number % 100000
-
-
-def _ge_kind(common: Common) -> Any:
-    if common.get("GeCreator") != "GEMS_PARM_01":
-        return None
-    kind = common.value("GeImageKind")
-    return {0: "magnitude", 1: "phase", 2: "real", 3: "imaginary"}.get(int(kind)) if kind is not None else None
-
-
-HARD_KEYS: tuple[tuple[str, Callable[[Common], Any]], ...] = (
-    ("patient", lambda c: c.get("PatientID")),
-    ("frame of reference", lambda c: c.get("FrameOfReferenceUID")),
-    ("kind of object", lambda c: c.get("SOPClassUID")),
-    ("modality", lambda c: c.get("Modality")),
-    ("image type", lambda c: c.image_type),
-    ("complex component", lambda c: c.get("ComplexImageComponent")),
-    ("magnitude or phase", _ge_kind),
-    ("GE image flag", lambda c: c.value("GeCollapseFlag") if c.get("GeCreator") == "GEMS_PARM_01" else None),
-    ("Philips image kind", lambda c: c.get("PhilipsImageKind")),
-    ("echo time", _echo_key),
-    ("echo number", lambda c: c.value("EchoNumbers")),
-    ("b-value", _b_value),
-    ("inversion time", lambda c: c.value("InversionTime")),
-    ("reconstruction kernel", lambda c: c.get("ConvolutionKernel")),
-    ("tube voltage", lambda c: c.value("KVP")),
-    ("stack", lambda c: c.get("StackID")),
-    ("contrast agent", lambda c: c.get("ContrastBolusAgent")),
-    ("series description", lambda c: c.get("SeriesDescription")),
-    ("colour", lambda c: c.pixel_format and (c.pixel_format.samples, _colour(c.pixel_format.photometric))),
-    ("number format", lambda c: c.pixel_format and c.pixel_format.pixel_tag),
-    ("lossy compression", lambda c: c.lossy),
-)
-SHAPE_KEYS: tuple[tuple[str, Callable[[Common], Any]], ...] = (
-    ("matrix", lambda c: c.pixel_format and (c.pixel_format.rows, c.pixel_format.columns)),
-    ("pixel spacing", _spacing_key),
-    ("rescale", lambda c: (c.rescale.problem, c.rescale.present, "ModalityLUTSequence" in c.raw)),
-)
-
-
-def _colour(photometric: str) -> str:
-    return "MONOCHROME" if photometric in ("MONOCHROME1", "MONOCHROME2") else photometric
-
-
-SOFT_KEYS: tuple[tuple[str, Callable[[Frame], Any]], ...] = (
-    ("time points", lambda f: f.temporal_position),
-    ("acquisitions", lambda f: f.acquisition_number),
-    ("diffusion directions", lambda f: f.common.get("DiffusionGradientOrientation")),
-    ("trigger times", lambda f: f.trigger_time),
-    ("acquisition times", lambda f: f.acquisition_time),
-    ("content times", lambda f: f.content_time),
-    ("transfer syntaxes", lambda f: f.common.transfer_syntax),
-)
 
 
 def group_frames(frames: list[Frame], copies: Callable[[list[Frame]], tuple[list[Frame], list[str]]]) -> list[Group]:
@@ -192,11 +114,11 @@ class _SeriesGrouping:
         if len(clusters) > 3 and len(clusters) > len(frames) // 2:
             warning = f"{len(clusters)} orientations in {len(frames)} images: shown as pictures"
             return [Group(_by_number(frames), Placement(refusal=warning), [*self.notes, *named, warning])]
-        left: list[_Left] = []
+        left: list[LeftOut] = []
         stacks = [main]
         for other in members[1:]:
             if len(other) <= max(1, len(main) // 10) and len(main) >= 4 and _inside(other, main):
-                left.append(_Left(other, _odd_reason(other[0], main[0])))
+                left.append(LeftOut(other, _odd_reason(other[0], main[0])))
             else:
                 stacks.append(other)
         extra = list(named)
@@ -209,15 +131,14 @@ class _SeriesGrouping:
             out.extend(self._split_repeats(stack, left if rank == 0 else [], extra))
         return out
 
-    def _split_repeats(self, frames: list[Frame], left: list[_Left], named: list[str]) -> list[Group]:
+    def _split_repeats(self, frames: list[Frame], left: list[LeftOut], named: list[str]) -> list[Group]:
         """Set apart frames without a place, and split where several frames lie at one place."""
         warnings = [*self.notes, *named]
         unplaced, placed = _by_place(frames)
         if not placed:
             return [*self._pictures(unplaced, unplaced_reason(unplaced[0]), warnings), *self._left(left, warnings)]
-        for frame in unplaced:
-            left.append(_Left([frame], f"{frame.name} {unplaced_reason(frame)}; left out"))
-        parts, remarks, more = _resolve_repeats(placed)
+        left.extend(LeftOut([frame], f"{frame.name} {unplaced_reason(frame)}; left out") for frame in unplaced)
+        parts, remarks, more = resolve_repeats(placed)
         left.extend(more)
         warnings = [*warnings, *remarks]
         out: list[Group] = []
@@ -226,22 +147,19 @@ class _SeriesGrouping:
         out.extend(self._left(left, warnings))
         return out
 
-    def _stacks(self, frames: list[Frame], left: list[_Left], warnings: list[str]) -> list[Group]:
-        out = []
-        for stack in split_stacks(frames):
-            out.append(self._finish(stack, left, warnings))
-        return out
+    def _stacks(self, frames: list[Frame], left: list[LeftOut], warnings: list[str]) -> list[Group]:
+        return [self._finish(stack, left, warnings) for stack in split_stacks(frames)]
 
-    def _finish(self, stack: Stack, left: list[_Left], warnings: list[str]) -> Group:
+    def _finish(self, stack: Stack, left: list[LeftOut], warnings: list[str]) -> Group:
         placement = place(stack.frames) if stack.refusal is None else Placement(refusal=stack.refusal)
         said = [*warnings, *stack.warnings, *(item.reason for item in left)]
-        _mark_refused(placement, stack.frames, [f for item in left for f in item.frames])
+        _mark_refused(placement, [f for item in left for f in item.frames])
         return Group(stack.frames, placement, said)
 
     def _pictures(self, frames: list[Frame], reason: str, warnings: list[str]) -> list[Group]:
         return [Group(_by_number(frames), Placement(refusal=reason), list(warnings))]
 
-    def _left(self, left: list[_Left], warnings: list[str]) -> list[Group]:
+    def _left(self, left: list[LeftOut], warnings: list[str]) -> list[Group]:
         return [Group(_by_number(item.frames), Placement(refusal=item.reason), list(warnings)) for item in left]
 
 
@@ -344,7 +262,7 @@ def _odd_reason(frame: Frame, main: Frame) -> str:
             f"{frame.name} is {a.pixel_format.rows}x{a.pixel_format.columns}, "
             f"the series is {b.pixel_format.rows}x{b.pixel_format.columns}: left out"
         )
-    if _spacing_key(a) != _spacing_key(b):
+    if spacing_key(a) != spacing_key(b):
         if a.spacing_mm and b.spacing_mm:
             return f"{frame.name}: PixelSpacing {a.spacing_mm[0]:g}, the series has {b.spacing_mm[0]:g}: left out"
         return f"{frame.name}: {a.spacing_problem}: left out"
@@ -353,90 +271,7 @@ def _odd_reason(frame: Frame, main: Frame) -> str:
     return f"{frame.name} has another orientation than the series: left out"
 
 
-def _resolve_repeats(frames: list[Frame]) -> tuple[list[list[Frame]], list[str], list[_Left]]:
-    """(parts without repeated places, remarks, frames left out) of placed frames of one kind."""
-    places = _places(frames)
-    if len(places) == len(frames):
-        return [frames], [], []
-    if len(places) == 1 and len(frames) > 1:
-        return _one_place(frames)
-    for label, key in SOFT_KEYS:
-        parts: dict[Any, list[Frame]] = defaultdict(list)
-        for frame in frames:
-            parts[key(frame)].append(frame)
-        if len(parts) < 2 or any(len(_places(p)) != len(p) for p in parts.values()):
-            continue
-        sizes = [len(p) for p in parts.values()]
-        if min(sizes) * 2 >= len(places):
-            ordered = sorted(parts.items(), key=lambda item: _natural(str(item[0])))
-            return [p for _, p in ordered], [f"split into {len(sizes)} {label}: {', '.join(map(str, sizes[:8]))} images"], []
-        main = max(parts.values(), key=len)
-        if len(main) == len(places):
-            return [main], [], _repeats(main, [f for p in parts.values() if p is not main for f in p])
-    return _by_rank_or_leave(frames, places)
-
-
-def _natural(text: str) -> tuple[float, str]:
-    try:
-        return float(text), text
-    except ValueError:
-        return 0.0, text
-
-
-def _one_place(frames: list[Frame]) -> tuple[list[list[Frame]], list[str], list[_Left]]:
-    parts: dict[str, list[Frame]] = defaultdict(list)
-    for frame in frames:
-        parts[frame.common.transfer_syntax].append(frame)
-    if len(parts) == len(frames):
-        return list(parts.values()), [f"{len(frames)} files show one slice in {len(parts)} transfer syntaxes: kept apart"], []
-    return [], [], [_Left(frames, f"all {len(frames)} slices claim the same position")]
-
-
-def _repeats(main: list[Frame], repeats: list[Frame]) -> list[_Left]:
-    _, depth = depths(main)
-    order = np.argsort(depth)
-    _, own = depths(repeats)
-    out = []
-    for frame, where in zip(repeats, own, strict=True):
-        number = int(np.argmin(np.abs(depth[order] - where))) + 1
-        twin = main[int(order[number - 1])]
-        out.append(_Left(
-            [frame], f"2 images at the same position (slice {number}): {twin.name} was taken, {frame.name} is kept apart"
-        ))
-    return out
-
-
-def _by_rank_or_leave(
-    frames: list[Frame], places: dict[Any, list[Frame]]
-) -> tuple[list[list[Frame]], list[str], list[_Left]]:
-    counts = {len(p) for p in places.values()}
-    numbered = all(f.number is not None for f in frames) and len({f.number for f in frames}) == len(frames)
-    if len(counts) == 1 and numbered:
-        count = counts.pop()
-        ranked = [sorted(p, key=lambda f: f.number or 0) for p in places.values()]
-        parts = [[p[rank] for p in ranked] for rank in range(count)]
-        return parts, [f"split into {count} by the order of InstanceNumber at each position: no other attribute tells them apart"], []
-    single = [p[0] for p in places.values() if len(p) == 1]
-    left = []
-    for repeated in places.values():
-        if len(repeated) > 1:
-            names = " and ".join(f.name for f in repeated[:3])
-            left.append(_Left(repeated, f"{len(repeated)} images at the same position: {names} differ, none was taken"))
-    if len(single) >= 2:
-        return [single], [], left
-    return [], [], [_Left(frames, f"{len(frames)} images at {len(places)} positions, no attribute tells them apart")]
-
-
-def _places(frames: list[Frame]) -> dict[Any, list[Frame]]:
-    out: dict[Any, list[Frame]] = defaultdict(list)
-    for frame in frames:
-        assert frame.position is not None
-        x, y, z = frame.position
-        out[(round(x / SAME_PLACE_MM), round(y / SAME_PLACE_MM), round(z / SAME_PLACE_MM))].append(frame)
-    return out
-
-
-def _mark_refused(placement: Placement, frames: list[Frame], refused: list[Frame]) -> None:
+def _mark_refused(placement: Placement, refused: list[Frame]) -> None:
     """Note which missing slices exist as files that were left out."""
     geometry = placement.geometry
     if geometry is None or not placement.missing:

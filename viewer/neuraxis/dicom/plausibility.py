@@ -60,22 +60,30 @@ def lost_blocks(sectors: dict[int, NDArray[np.intp]], slots: list[int], words: C
 _NONE: NDArray[np.intp] = np.empty(0, np.intp)
 
 
-def unlike_neighbours(array: AnyArray, slots: list[int]) -> dict[int, float]:
-    """Slices that differ from the mean of their two neighbours far more than others do: slot to the ratio.
+def unlike_neighbours(array: AnyArray, slots: list[int]) -> dict[int, tuple[float, float]]:
+    """How unlike the mean of its two neighbours each inner slice is: slot to (whole slice, worst of 8 x 8 parts).
 
-    Only the highest of a group of suspects is named: a damaged slice makes its neighbours look odd too.
+    Both are ratios to what is usual in the series (for a part: in the same part of the other slices). A slice less odd
+    than one beside it is not named: a damaged slice makes its neighbours look odd too.
     """
     if len(slots) < 5:
         return {}
-    scores = {}
+    inner = slots[1:-1]
+    whole, parts = [], []
     for before, slot, after in zip(slots, slots[1:], slots[2:], strict=False):
         a, b, c = (array[k, ::_STRIDE, ::_STRIDE].astype(np.float32) for k in (before, slot, after))
-        scores[slot] = float(np.median(np.abs(b - (a + c) / 2)))
-    usual = float(np.median(list(scores.values())))
+        difference = np.abs(b - (a + c) / 2)
+        whole.append(float(np.median(difference)))
+        rows, columns = (n // 8 * 8 for n in difference.shape)
+        blocks = difference[:rows, :columns].reshape(8, rows // 8, 8, columns // 8)
+        parts.append(np.median(blocks, axis=(1, 3)) if rows and columns else np.zeros((8, 8)))
     grain = 0.25 if array.dtype.kind == "i" else 1e-4 * float(np.ptp(array[slots[0]]))
+    whole_ratio = (np.array(whole) + grain) / (np.median(whole) + grain)
+    stacked = np.array(parts)
+    part_ratio = ((stacked + grain) / (np.median(stacked, axis=0) + grain)).max(axis=(1, 2))
     out = {}
-    for slot, score in scores.items():
-        near = [scores.get(slot - 1, 0.0), scores.get(slot + 1, 0.0)]
-        if score > 1.3 * usual + 2 * grain and score >= max(near):
-            out[slot] = (score + grain) / (usual + grain)
+    for k, slot in enumerate(inner):
+        beside = part_ratio[max(0, k - 1) : k + 2]
+        if part_ratio[k] >= beside.max() or whole_ratio[k] >= whole_ratio[max(0, k - 1) : k + 2].max():
+            out[slot] = (float(whole_ratio[k]), float(part_ratio[k]))
     return out

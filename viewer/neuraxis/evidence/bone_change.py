@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -216,8 +216,7 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
 
 
 def _without_continuity(tag: Tag) -> Tag:
-    values = tuple(v for v in tag.values if v[0] != "continuity")
-    return Tag(tag.concept, tag.value, tag.verdict, tag.evidence, values, tag.laterality, tag.asserted_by, tag.comment)
+    return replace(tag, values=tuple(v for v in tag.values if v[0] != "continuity"))
 
 
 METRIC = Metric(DESCRIPTION, assess)

@@ -12,7 +12,7 @@ from neuraxis.domain.study import Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.evidence.calcification import calcium_of, ct_for_values
 from neuraxis.evidence.metric import Metric, MetricDescription
-from neuraxis.evidence.verdicts import Answer, tag_from
+from neuraxis.evidence.verdicts import Answer, suggested
 
 if TYPE_CHECKING:
     from neuraxis.evidence.context import EvidenceContext
@@ -118,7 +118,7 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     numbers, series, why = bone_numbers(context)
     if numbers is None or series is None:
         evidence = Evidence(DESCRIPTION.key, None, "HU", "", RULE, Verdict.NOT_ASSESSABLE, why)
-        return (tag_from("bone_change", {}, [evidence], (Verdict.NOT_ASSESSABLE, why)),)
+        return (_tag((Verdict.NOT_ASSESSABLE, why), [evidence]),)
     verdict, reason = judge(numbers)
     place = numbers.nearest_lps_mm or context.field.centre_lps_mm
     inputs = (
@@ -134,7 +134,13 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
             DESCRIPTION.key, numbers.saddle_hu, "HU", series.series_uid, RULE, verdict, reason, None, place,
             context.frame, inputs,
         ))
-    return (tag_from("bone_change", {"continuity": (verdict, reason)}, evidence_list),)
+    return (_tag((verdict, reason), evidence_list),)
+
+
+def _tag(answer: Answer, evidence: list[Evidence]) -> Tag:
+    return suggested(
+        Tag("bone_change", None, Verdict.NOT_ASSESSABLE, tuple(evidence), (("continuity", *answer),))
+    )
 
 
 METRIC = Metric(DESCRIPTION, assess)

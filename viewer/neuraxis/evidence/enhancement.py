@@ -24,6 +24,7 @@ LARGEST_RESIDUAL_MM = 0.5
 PRESENT_INDEX, ABSENT_INDEX = 0.08, 0.04
 ENHANCING_OCTANTS = 4
 RIM_RATIO = 1.5
+EVEN, UNEVEN = 0.12, 0.30
 
 RULE = (
     "enhances: index >= 0.08, above 3 SD of control places, and from at least 4 of 8 directions; none: index < 0.04 "
@@ -31,7 +32,7 @@ RULE = (
 )
 PATTERN_RULE = (
     "rim against solid only from 6 mm with slices <= 1 mm, or 10 mm with slices <= 3 mm, residual <= 0.5 mm [T]; "
-    "rim: shell/core >= 1.5 [prop]"
+    "rim: shell/core >= 1.5; homogeneous: no rim and variation of the core below 12 %, heterogeneous above 30 % [prop]"
 )
 
 DESCRIPTION = MetricDescription(
@@ -284,7 +285,7 @@ def judge(numbers: EnhancementNumbers, residual_mm: float, forbidden: str | None
         answers["homogeneous"] = (Verdict.CONTRADICTS, ratio) if rim else middle
         if solid and numbers.variation is not None:
             varied = f"{ratio}; variation in the core {100 * numbers.variation:.0f} %"
-            even, uneven = numbers.variation < 0.25, numbers.variation > 0.4
+            even, uneven = numbers.variation < EVEN, numbers.variation > UNEVEN
             answers["homogeneous"] = (
                 (Verdict.SUPPORTS, varied) if even else (Verdict.CONTRADICTS, varied) if uneven
                 else (Verdict.NOT_ASSESSABLE, varied)

@@ -126,9 +126,10 @@ def _like_csf(ratio: float, csf_ratio: float | None) -> Answer:
         return Verdict.NOT_ASSESSABLE, "no CSF was found to compare with"
     to_csf = ratio / csf_ratio
     text = f"{to_csf:.2f} x CSF"
-    if 0.9 < to_csf < 1.1:
-        return Verdict.SUPPORTS, text
-    return (Verdict.CONTRADICTS if not 0.7 < to_csf < 1.4 else Verdict.NEUTRAL), text
+    if 0.7 < to_csf < 1.4:
+        # Fluid is told by T1, T2 and FLAIR together; one sequence alone cannot support it.
+        return Verdict.NEUTRAL, f"{text}: one sequence alone does not tell fluid"
+    return Verdict.CONTRADICTS, text
 
 
 def assess_one(concept: str, context: EvidenceContext) -> tuple[Tag, ...]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from neuraxis.align.planes import Plane
 from neuraxis.domain import legend
 from neuraxis.domain.geometry import Vector3
 from neuraxis.domain.legend import LegendFigure
@@ -18,37 +17,23 @@ from neuraxis.domain.transform import RegistrationSet
 from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.figures.annotations import TypeSizes
 from neuraxis.figures.layout import Box, lay_out
+from neuraxis.figures.legend_layout import is_positional, legend_layout
+from neuraxis.figures.panel_planes import panel_plane, preview, rounded_point
 from neuraxis.figures.panel_windows import paired_windows, panel_window
 from neuraxis.figures.panels import furniture
 from neuraxis.figures.placement import finding_on_panel, place_arrow
 from neuraxis.figures.recipe import (
-    Layout,
     Mark,
     PicturePanel,
     PlaceholderPanel,
-    PlaneSpec,
     Recipe,
     SeriesReference,
     VolumePanel,
     caption_literal,
 )
 from neuraxis.figures.sampling import PixelGrid, sample_grid
-from neuraxis.figures.series_choice import choose_series, standard_plane
+from neuraxis.figures.series_choice import choose_series
 from neuraxis.figures.source import VolumeShelf, pixel_sha256
-
-REGION_FIELD_MM = {
-    "brain": 230.0, "posterior_fossa": 130.0, "foramen_magnum": 80.0, "craniocervical": 120.0, "skull_base": 140.0,
-    "sella": 70.0, "orbit": 100.0, "cpa": 90.0, "temporal_bone": 80.0, "midbrain": 70.0, "neck": 180.0,
-    "cervical_spine": 180.0, "thoracic_spine": 300.0, "lumbar_spine": 280.0, "spine": 300.0,
-}
-"""Field of view of a region that a legend names [prop]."""
-NATIVE_PLANE_DEGREES = 30.0
-"""Acquired slices within this angle of the asked plane are shown as acquired, not resampled askew."""
-SNAP_FROM_MM = 1.5
-"""Slices at least this far apart are shown as acquired; between thinner ones a plane may lie anywhere."""
-
-SOFT_TISSUE_SLAB_MM = 3.0
-"""Largest thickness over which thin CT slices are averaged for brain and soft tissue windows."""
 
 AnyPanel = VolumePanel | PicturePanel | PlaceholderPanel
 
@@ -181,18 +166,15 @@ def _draft(
         return _placeholder(stated, choice.reason), ""
     series, point = choice.series, choice.point_lps_mm
     volume = shelf.volume(series)
-    spec = _plane(stated, series, volume, point, _field_of_view(stated, target.size_mm))
-    slab = _soft_tissue_slab(stated, volume, target.size_mm)
-    spec = spec.model_copy(update={"slab_mm": slab})
-    spec = _moved_inside(spec, volume)
-    values = _preview(spec, volume, registrations)
+    spec = panel_plane(stated, series, volume, point, target.size_mm)
+    values = preview(spec, volume, registrations)
     panel = VolumePanel(
         letter=stated.label, plane=spec, window=panel_window(stated.window, volume, values),
         series=SeriesReference(
             series_uid=series.series_uid, series_id=series.id, role=series.role.role.value,
             pixel_sha256=pixel_sha256(volume),
         ),
-        show_window=volume.kind is ValueKind.HU, scale_bar_mm=10.0 if spec.field_of_view_mm[0] < 170 else 50.0, text=_heading(stated, series),
+        show_letter=not is_positional(stated.label), show_window=volume.kind is ValueKind.HU, scale_bar_mm=10.0 if spec.field_of_view_mm[0] < 170 else 50.0, text=_heading(stated, series),
     )
     notes = [choice.note] if choice.note else []
     if stated.plane is None:
@@ -210,81 +192,6 @@ def _heading(stated: legend.Panel, series: Series) -> str:
     names = {Role.T1C: "T1 + C", Role.SWI_MINIP: "SWI minIP", Role.SWI_PHASE: "SWI phase"}
     window = {"bone": " bone", "soft_tissue": " soft tissue", "brain": " brain"}.get(stated.window or "", "")
     return names.get(role, role.value) + (window if role is Role.CT else "")
-
-
-def _field_of_view(stated: legend.Panel, size_mm: float | None) -> float:
-    """Side of the square field of view in mm: the stated region, else enough around the lesion to know the place."""
-    size = 11.5 if size_mm is None else size_mm
-    if stated.region is not None and stated.region in REGION_FIELD_MM:
-        field = REGION_FIELD_MM[stated.region]
-        return max(min(field, 80.0), 1.5 * size) if stated.zoom else max(field, 1.3 * size)
-    if stated.zoom:
-        return float(np.clip(14 * size, 60.0, 140.0))
-    return float(np.clip(20 * size, 100.0, 230.0))
-
-
-def _plane(stated: legend.Panel, series: Series, volume: Volume, point: Vector3, field_mm: float) -> PlaneSpec:
-    geometry = volume.geometry
-    index = float(geometry.index_from_lps(point)[0])
-    acquired = Plane.of_slice(geometry, index)
-    name = stated.plane or "axial"
-    if name == "oblique":
-        plane = acquired
-    else:
-        plane = standard_plane(name, point)
-        angle = np.degrees(np.arccos(np.clip(abs(np.dot(plane.normal_lps, acquired.normal_lps)), 0, 1)))
-        plane = acquired if angle <= NATIVE_PLANE_DEGREES else plane
-    if plane is acquired and geometry.slice_distance_mm >= SNAP_FROM_MM:
-        plane = Plane.of_slice(geometry, float(np.clip(round(index), 0, geometry.shape_zyx[0] - 1)))
-    # centred on the lesion, without leaving the slice
-    offset = float(plane.distance_mm(point))
-    centre = np.asarray(point) - offset * np.asarray(plane.normal_lps)
-    return PlaneSpec(
-        name=name, frame_of_reference_uid=series.frame_of_reference_uid, centre_lps_mm=_rounded(centre, 3),  # type: ignore[arg-type]
-        right=plane.row_lps, down=plane.column_lps, field_of_view_mm=(field_mm, field_mm),
-    )
-
-
-def _soft_tissue_slab(stated: legend.Panel, volume: Volume, size_mm: float | None) -> float:
-    """Mean over some thin CT slices in soft windows, whose noise would hide brain; never thicker than the lesion."""
-    if volume.kind is not ValueKind.HU or stated.window == "bone":
-        return 0.0
-    if volume.geometry.slice_distance_mm >= SNAP_FROM_MM:
-        return 0.0
-    return round(float(np.clip(0.6 * (5.0 if size_mm is None else size_mm), 1.0, SOFT_TISSUE_SLAB_MM)), 1)
-
-
-def _rounded(vector: Any, digits: int) -> Vector3:
-    x, y, z = (round(float(v), digits) + 0.0 for v in vector)
-    return x, y, z
-
-
-def _preview(spec: PlaneSpec, volume: Volume, registrations: RegistrationSet) -> Any:
-    width, height = spec.field_of_view_mm
-    grid = PixelGrid(spec, 160, max(8, round(160 * height / width)))
-    return sample_grid(volume, grid, "linear", registrations)
-
-
-def _moved_inside(spec: PlaneSpec, volume: Volume) -> PlaneSpec:
-    """The plane shifted so that less of it lies outside the scanned field; the lesion keeps off the outer fifth."""
-    there = np.isfinite(_preview(spec, volume, RegistrationSet()))
-    if there.all() or not there.any():
-        return spec
-    mm = spec.field_of_view_mm[0] / there.shape[1]
-    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-    down = _shift(int(rows[0]), there.shape[0] - 1 - int(rows[-1])) * mm
-    across = _shift(int(columns[0]), there.shape[1] - 1 - int(columns[-1])) * mm
-    limit = 0.3 * min(spec.field_of_view_mm)
-    down, across = (float(np.clip(v, -limit, limit)) for v in (down, across))
-    centre = np.asarray(spec.centre_lps_mm) + down * np.asarray(spec.down) + across * np.asarray(spec.right)
-    return spec.model_copy(update={"centre_lps_mm": _rounded(centre, 3)})
-
-
-def _shift(before: int, after: int) -> float:
-    """Pixels by which to move towards the data, given empty pixels before and after it."""
-    if before and after:
-        return (before - after) / 2
-    return float(before - after)
 
 
 def _with_paired_windows(
@@ -330,7 +237,7 @@ def _marked(
         if kind == "circle":
             radius = (finding.radius_mm + 1.0) * per_mm
             centre = grid.lps_from_mm(*(v * per_mm for v in finding.centre_mm))
-            marks.append(Mark(kind="circle", anchor_lps_mm=_rounded(centre, 2), radius_mm=round(radius, 2)))
+            marks.append(Mark(kind="circle", anchor_lps_mm=rounded_point(centre, 2), radius_mm=round(radius, 2)))
             continue
         # boxes, lines and letters of a legend become the arrow, which points at the same
         arrow = "arrowhead" if kind == "arrowhead" else "arrow"
@@ -341,7 +248,7 @@ def _marked(
         tip = grid.lps_from_mm(*(v * per_mm for v in place.tip_mm))
         marks.append(
             Mark(
-                kind=arrow, anchor_lps_mm=_rounded(tip, 2), direction_deg=round(place.direction_deg, 1),  # type: ignore[arg-type]
+                kind=arrow, anchor_lps_mm=rounded_point(tip, 2), direction_deg=round(place.direction_deg, 1),  # type: ignore[arg-type]
                 length_mm=round(length, 1),
             )
         )
@@ -369,18 +276,6 @@ def _aspect(panel: AnyPanel) -> float:
     if isinstance(panel, PicturePanel) and panel.crop_px is not None:
         return panel.crop_px[2] / panel.crop_px[3]
     return panel.aspect if isinstance(panel, PlaceholderPanel) else 1.0
-
-
-def legend_layout(figure: LegendFigure, width_mm: float) -> Layout:
-    """Rows of a legend's panels in its order: two rows for 5 to 8, broken where the modality changes if that is even enough."""
-    labels = [p.label for p in figure.panels]
-    count = len(labels)
-    if width_mm < 110 or count <= 4 or count > 8:
-        return Layout()
-    middle = [k for k in range(2, count - 1) if 2 <= k <= 4 and 2 <= count - k <= 4]
-    modality = [(p.kind, p.modality) for p in figure.panels]
-    best = min(middle, key=lambda k: (modality[k - 1] == modality[k], abs(count - 2 * k), -k))
-    return Layout(rows=(tuple(labels[:best]), tuple(labels[best:])))
 
 
 def measured_fields(lesion: Lesion) -> dict[str, str]:

@@ -71,19 +71,22 @@ def lay_out(letters: Sequence[str], aspects: Sequence[float], layout: Layout, wi
     by_letter = dict(zip(letters, aspects, strict=True))
     if layout.rows is not None:
         return _justified(layout.rows, by_letter, width, gap, pixel)
-    columns = layout.columns or automatic_columns(len(letters), width_mm)
-    columns = min(columns, len(letters))
-    cell = (width - gap * (columns - 1)) / columns
+    columns = min(layout.columns or automatic_columns(len(letters), width_mm), len(letters))
+    cell = (width - gap * (columns - 1)) // columns
     boxes: dict[str, Box] = {}
     top = 0
     for start in range(0, len(letters), columns):
         row = letters[start : start + columns]
-        for place, letter in enumerate(row):
-            left = round(place * (cell + gap))
-            right = round(place * (cell + gap) + cell)
-            boxes[letter] = Box(left, top, right - left, max(1, round((right - left) / by_letter[letter])), pixel)
+        for letter, left in zip(row, _lefts([cell] * columns, width), strict=False):
+            boxes[letter] = Box(left, top, cell, max(1, round(cell / by_letter[letter])), pixel)
         top += max(boxes[letter].height_px for letter in row) + gap
     return Page(boxes, width, top - gap, pixel)
+
+
+def _lefts(widths: Sequence[int], width: int) -> list[int]:
+    """Left edges of panels that fill a row; pixels left over by rounding go to the gaps, so that equals stay equal."""
+    spare = (width - sum(widths)) / max(1, len(widths) - 1)
+    return [round(sum(widths[:i]) + i * spare) for i in range(len(widths))]
 
 
 def _justified(
@@ -92,12 +95,10 @@ def _justified(
     boxes: dict[str, Box] = {}
     top = 0
     for row in rows:
-        height = round((width - gap * (len(row) - 1)) / sum(aspects[letter] for letter in row))
-        left = 0
-        for place, letter in enumerate(row):
-            last = place == len(row) - 1
-            across = width - left if last else round(height * aspects[letter])
-            boxes[letter] = Box(left, top, max(1, across), max(1, height), pixel)
-            left += across + gap
+        height = int((width - gap * (len(row) - 1)) / sum(aspects[letter] for letter in row))
+        widths = [max(1, int(height * aspects[letter])) for letter in row]
+        widths = [width] if len(row) == 1 else widths
+        for letter, left, across in zip(row, _lefts(widths, width), widths, strict=True):
+            boxes[letter] = Box(left, top, across, max(1, height), pixel)
         top += max(1, height) + gap
     return Page(boxes, width, top - gap, pixel)

@@ -62,7 +62,9 @@ def volume_items(
 
 def furniture(panel: VolumePanel, box: Box, sizes: TypeSizes) -> list[Item]:
     """Letter, sequence, window, orientation letters and scale bar of a volume panel: all but the marks."""
-    items: list[Item] = [corner_text(box, panel.letter_corner, panel.letter, sizes.letter_pt, "letter", bold=True)]
+    items: list[Item] = []
+    if panel.show_letter:
+        items.append(corner_text(box, panel.letter_corner, panel.letter, sizes.letter_pt, "letter", bold=True))
     corner: Corner = "top-right" if panel.letter_corner != "top-right" else "top-left"
     lines: list[tuple[str, ItemRole]] = [(panel.text, "text")] if panel.text else []
     label = f"W {panel.window.width:.4g} L {panel.window.center:.4g}"
@@ -89,10 +91,9 @@ def picture_items(
     scaled = np.asarray(
         Image.fromarray(pixels).resize((box.width_px, box.height_px), Image.Resampling.LANCZOS), dtype=np.uint8
     )
-    items: list[Item] = [
-        Picture(box.x_mm, box.y_mm, box.width_mm, box.height_mm, scaled, panel.letter),
-        corner_text(box, panel.letter_corner, panel.letter, sizes.letter_pt, "letter", bold=True),
-    ]
+    items: list[Item] = [Picture(box.x_mm, box.y_mm, box.width_mm, box.height_mm, scaled, panel.letter)]
+    if panel.show_letter:
+        items.append(corner_text(box, panel.letter_corner, panel.letter, sizes.letter_pt, "letter", bold=True))
     label = " ".join(part for part in (panel.text, panel.magnification) if part)
     if label:
         corner: Corner = "top-right" if panel.letter_corner != "top-right" else "top-left"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import neuraxis
 from neuraxis.figures.recipe import PicturePanel, Recipe, VolumePanel
 from neuraxis.figures.source import pixel_sha256
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from neuraxis.figures.panels import PanelSource
 
 PURPOSE = "For teaching and research; not a medical device."
+
+
+def software() -> str:
+    """Name and version of the program, as outputs state it."""
+    return f"neuraxis {version('neuraxis')}"
 
 
 def figure_metadata(recipe: Recipe, sources: dict[str, PanelSource]) -> dict[str, str]:
@@ -28,9 +33,9 @@ def figure_metadata(recipe: Recipe, sources: dict[str, PanelSource]) -> dict[str
         elif isinstance(panel, PicturePanel) and panel.sha256:
             entry["sha256"] = panel.sha256
         panels.append(entry)
-    provenance = {"neuraxis": neuraxis.__version__, "purpose": PURPOSE, "panels": panels}
+    provenance = {"neuraxis": version("neuraxis"), "purpose": PURPOSE, "panels": panels}
     return {
-        "Title": "Figure", "Description": PURPOSE, "Software": f"neuraxis {neuraxis.__version__}",
+        "Title": "Figure", "Description": PURPOSE, "Software": software(),
         "Provenance": json.dumps(provenance, ensure_ascii=True, sort_keys=True, separators=(",", ":")),
     }
 

@@ -146,6 +146,7 @@ class VolumePanel(_Part):
     scale_bar_mm: Annotated[float, Field(gt=0, le=500)] | None = 10.0
     scale_bar_corner: Corner = "bottom-right"
     letter_corner: Corner = "top-left"
+    show_letter: bool = True
     orientation_letters: bool = True
     show_window: bool = True
     text: Annotated[str, Field(max_length=60)] = ""
@@ -178,6 +179,7 @@ class PicturePanel(_Part):
     scale_bar_um: Annotated[float, Field(gt=0)] | None = None
     scale_bar_corner: Corner = "bottom-right"
     letter_corner: Corner = "top-left"
+    show_letter: bool = True
     text: Annotated[str, Field(max_length=60)] = ""
 
     @field_validator("file")

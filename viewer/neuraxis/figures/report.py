@@ -12,7 +12,7 @@ from neuraxis.domain.quantity import Quantity
 from neuraxis.domain.study import Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.figures.figure import Figure
-from neuraxis.figures.provenance import PURPOSE
+from neuraxis.figures.provenance import PURPOSE, software
 from neuraxis.figures.recipe import PlaceholderPanel, VolumePanel
 from neuraxis.output import write_text
 
@@ -55,13 +55,11 @@ def report_html(
     figure: Figure | None = None, notes: Iterable[str] = (),
 ) -> str:
     """The report as HTML text; see `write_report`."""
-    import neuraxis
-
     roles = _role_names(figure)
     measurement = lesion.measurement
     asked = list(tags)
     values: dict[str, Any] = {
-        "software": f"neuraxis {neuraxis.__version__}", "purpose": PURPOSE, "lesion_label": lesion.label or "Lesion",
+        "software": software(), "purpose": PURPOSE, "lesion_label": lesion.label or "Lesion",
         "measured_on": roles.get(measurement.series_uid, "its own series"), "sizes": _sizes(lesion),
         "centroid": ", ".join(f"{v:.1f}" for v in measurement.centroid_lps_mm), "method": measurement.method,
         "warnings": list(dict.fromkeys((*measurement.warnings, *lesion.mask.warnings))),

@@ -45,6 +45,8 @@ def choose_series(
     if sequence is None and panel.modality == "MR" and panel.contrast == "post":
         sequence = "T1C"
     asked = " ".join(w for w in (panel.plane, panel.sequence or panel.modality) if w) or "a picture"
+    if panel.modality not in ("CT", "MR", None):
+        return Choice(None, None, f"the legend asks for {asked}; panels are drawn from CT and MR only")
     if sequence is None:
         return Choice(None, None, f"the legend asks for {asked} without naming a sequence")
     roles = _ROLES.get(sequence)

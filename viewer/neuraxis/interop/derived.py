@@ -79,4 +79,4 @@ def referenced_series(series: Sequence[Series]) -> list[Dataset]:
 def finish(dataset: Dataset, path: Path, authorship: Authorship, *, kind: str, series_key: Sequence[str]) -> str:
     """Pin clock and identifiers, write, return the SOP Instance UID."""
     pin_identity(dataset, authorship, kind=kind, series_key=series_key)
-    return write_object(dataset, path)
+    return write_object(dataset, path, authorship.uids)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuraxis.errors import WriteError
-from neuraxis.interop.identity import MANUFACTURER, Authorship, software_version
+from neuraxis.interop.identity import MANUFACTURER, Authorship, UidSource, software_version
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -20,11 +20,14 @@ IMPLEMENTATION_CLASS_UID = "2.25.6931482719741232394587054310678139948"
 """Names Neuraxis as the writer in file meta information."""
 
 
+UNNAMED = "2.25." + 39 * "9"
+"""Stands for the SOP Instance UID until the content is known; as long as every UID of `UidSource`."""
+
+
 def pin_identity(dataset: Dataset, authorship: Authorship, *, kind: str, series_key: Sequence[str]) -> None:
     """Replace clock, random UIDs and foreign device traces by what `authorship` says, in place.
 
-    The SOP Instance UID is derived from the content: an object that differs in one byte has another UID, so an
-    archive never holds two contents under one UID.
+    The SOP Instance UID stays open until `write_object` knows the content.
 
     Parameters
     ----------
@@ -44,9 +47,7 @@ def pin_identity(dataset: Dataset, authorship: Authorship, *, kind: str, series_
     dataset.SoftwareVersions = software_version()
     dataset.SeriesInstanceUID = authorship.uids.uid(kind, "series", *series_key)
     _replace_dimension_uids(dataset, authorship.uids.uid(kind, "dimensions", *series_key))
-    _set_instance_uid(dataset, "2.25.1")
-    digest = hashlib.sha256(encode(dataset)).hexdigest()
-    _set_instance_uid(dataset, authorship.uids.uid(kind, "instance", digest))
+    _set_instance_uid(dataset, UNNAMED)
 
 
 def _replace_dimension_uids(dataset: Dataset, uid: str) -> None:
@@ -79,10 +80,11 @@ def encode(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def write_object(dataset: Dataset, path: Path) -> str:
-    """Write a DICOM object and return its SOP Instance UID; the old file stays until the new one is whole.
+def write_object(dataset: Dataset, path: Path, uids: UidSource) -> str:
+    """Name a DICOM object by its content, write it and return its SOP Instance UID.
 
-    The bytes are parsed again and compared with `dataset` before anything is written.
+    An object that differs in one byte has another UID, so an archive never holds two contents under one UID. The bytes
+    are parsed again and compared before anything is written; the old file stays until the new one is whole.
 
     Raises
     ------
@@ -91,15 +93,17 @@ def write_object(dataset: Dataset, path: Path) -> str:
     """
     import pydicom
 
-    content = encode(dataset)
+    unnamed = encode(dataset)
+    uid = uids.uid(str(dataset.SOPClassUID), "instance", hashlib.sha256(unnamed).hexdigest())
+    content = unnamed.replace(UNNAMED.encode(), uid.encode())
     again = pydicom.dcmread(io.BytesIO(content))
-    if encode(again) != content:
+    if again.get("SOPInstanceUID") != uid or encode(again) != content:
         raise WriteError(
             "the object does not read back as it was written", expected="equal bytes after reading",
             remedy="report this with the program version; nothing was written",
         )
     write_atomically(content, path)
-    return str(dataset.SOPInstanceUID)
+    return uid
 
 
 def write_atomically(content: bytes, path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import hashlib
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 
-import neuraxis
 from neuraxis.errors import UsageError
 
 MANUFACTURER = "Neuraxis"
@@ -47,11 +48,11 @@ class UidSource:
     seed: str
 
     def uid(self, *parts: str) -> str:
-        """UID for what `parts` name, at most 44 characters."""
+        """UID for what `parts` name, always 44 characters: the highest bit is set, so the decimal has 39 digits."""
         digest = hashlib.sha256("\x1f".join((self.seed, *parts)).encode()).digest()[:16]
         number = int.from_bytes(digest, "big")
         number = (number & ~(0xF << 76)) | (0x8 << 76)
-        number = (number & ~(0x3 << 62)) | (0x2 << 62)
+        number = (number & ~(0x3 << 62)) | (0x2 << 62) | (1 << 127)
         return f"2.25.{number}"
 
 
@@ -81,6 +82,10 @@ class Authorship:
         return self.written_at.strftime("%H%M%S")
 
 
+@cache
 def software_version() -> str:
-    """Version that goes into SoftwareVersions."""
-    return neuraxis.__version__
+    """Version that goes into SoftwareVersions; "unknown" where the program runs without being installed."""
+    try:
+        return metadata.version("neuraxis")
+    except metadata.PackageNotFoundError:
+        return "unknown"

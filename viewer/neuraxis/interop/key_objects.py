@@ -80,7 +80,7 @@ def write_key_objects(
         manufacturer=MANUFACTURER, series_description="Neuraxis key images",
     )
     pin_identity(dataset, authorship, kind="KO", series_key=(images[0][0].study_uid, title.value))
-    return write_object(dataset, path)
+    return write_object(dataset, path, uids)
 
 
 def read_key_objects(path: Path, study: Study | None = None) -> KeyObjects:

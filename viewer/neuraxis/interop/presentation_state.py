@@ -117,7 +117,7 @@ def write_presentation_state(
         dataset.ContentCreatorName = ""
     copy_body_part(source.header, dataset)
     pin_identity(dataset, authorship, kind="PR", series_key=(view.series.series_uid,))
-    return write_object(dataset, path)
+    return write_object(dataset, path, uids)
 
 
 def _voi(window: Window) -> Any:

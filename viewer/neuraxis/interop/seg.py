@@ -55,7 +55,7 @@ def write_seg(
         When a source image or the target cannot be used; nothing half-written stays.
     """
     dataset = build_seg(lesion, series, Authorship(author, written_at, uids), property_type)
-    return write_object(dataset, path)
+    return write_object(dataset, path, uids)
 
 
 def build_seg(lesion: Lesion, series: Series, authorship: Authorship, property_type: Code = LESION) -> Dataset:

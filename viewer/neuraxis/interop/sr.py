@@ -59,7 +59,7 @@ def write_sr(
         As in `write_seg`.
     """
     authorship = Authorship(author, written_at, uids)
-    return write_object(build_sr(lesion, tags, series, seg_path, authorship), path)
+    return write_object(build_sr(lesion, tags, series, seg_path, authorship), path, uids)
 
 
 def build_sr(

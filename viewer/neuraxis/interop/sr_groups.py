@@ -188,7 +188,7 @@ def line_group(reported: ReportedLesion) -> Any | None:
     numbers = [
         measurement(
             name, line.quantity,
-            coordinates=[line_coordinates(line, reported.mask.geometry, reported.sources)],
+            coordinates=line_coordinates(line, reported.mask.geometry, reported.sources),
         )
         for name, line in lines if line is not None and _is_number(line.quantity)
     ]

@@ -16,7 +16,7 @@ from neuraxis.interop.concepts import METHOD_TEXT, dicom_code, unit_code
 from neuraxis.interop.source_images import SourceImage
 
 IN_SLICE_TOLERANCE = 0.02
-"""Of a slice distance: a line that leaves its slice by more is written in patient coordinates."""
+"""Of a slice distance: a line that leaves its slice by more is written in patient coordinates too."""
 
 
 def measurement(
@@ -80,11 +80,11 @@ def point_3d(name: Code, point_lps_mm: Sequence[float], frame_of_reference_uid: 
 
 
 def slice_of_line(line: LengthMeasurement, geometry: VolumeGeometry) -> int | None:
-    """Slice in whose plane a line lies; None where it crosses slices."""
+    """Slice on whose image a line can be drawn in its true length: parallel to it and nearest; None where it crosses."""
     z = geometry.index_from_lps([line.start_lps_mm, line.end_lps_mm])[:, 0]
-    index = round(float(z[0]))
-    inside = 0 <= index < geometry.shape_zyx[0]
-    return index if inside and np.abs(z - index).max() <= IN_SLICE_TOLERANCE else None
+    index = round(float(z.mean()))
+    parallel = abs(float(z[0] - z[1])) <= IN_SLICE_TOLERANCE
+    return index if parallel and 0 <= index < geometry.shape_zyx[0] else None
 
 
 def image_points(points_lps_mm: Sequence[Sequence[float]], geometry: VolumeGeometry) -> NDArray[np.float64]:
@@ -95,19 +95,27 @@ def image_points(points_lps_mm: Sequence[Sequence[float]], geometry: VolumeGeome
 
 def line_coordinates(
     line: LengthMeasurement, geometry: VolumeGeometry, sources: dict[int, SourceImage]
-) -> Any:
-    """POLYLINE from which a length was inferred: on its image where it lies in one, else in patient space."""
+) -> list[Any]:
+    """POLYLINEs from which a length was inferred.
+
+    On the nearest image where the line is parallel to it, so that every viewer draws it; in patient space where it lies
+    between slices (as sub-voxel fits do) or crosses them.
+    """
     import highdicom as hd
 
     ends = [line.start_lps_mm, line.end_lps_mm]
     index = slice_of_line(line, geometry)
-    if index is None or index not in sources:
-        return hd.sr.CoordinatesForMeasurement3D(
-            hd.sr.GraphicTypeValues3D.POLYLINE, np.asarray(ends, dtype=np.float64), geometry.frame_of_reference_uid
-        )
-    return hd.sr.CoordinatesForMeasurement(
-        hd.sr.GraphicTypeValues.POLYLINE, image_points(ends, geometry), region_source(sources[index])
-    )
+    coordinates = []
+    if index is not None and index in sources:
+        coordinates.append(hd.sr.CoordinatesForMeasurement(
+            hd.sr.GraphicTypeValues.POLYLINE, image_points(ends, geometry), region_source(sources[index])
+        ))
+        if np.abs(geometry.index_from_lps(ends)[:, 0] - index).max() <= IN_SLICE_TOLERANCE:
+            return coordinates
+    coordinates.append(hd.sr.CoordinatesForMeasurement3D(
+        hd.sr.GraphicTypeValues3D.POLYLINE, np.asarray(ends, dtype=np.float64), geometry.frame_of_reference_uid
+    ))
+    return coordinates
 
 
 def region_source(source: SourceImage) -> Any:

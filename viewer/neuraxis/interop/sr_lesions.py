@@ -81,13 +81,14 @@ def _tags(groups: Sequence[ReportedGroup], author: str, unknown: list[str]) -> t
 
 
 def _own_tag(group: ReportedGroup, unknown: list[str]) -> Iterator[Tag]:
-    side = _names(group, c.LATERALITY)
+    sides = [value for name, value in group.evaluations if name == c.LATERALITY]
     verdict = _VERDICT_OF.get(_names(group, c.VERDICT) or c.VERDICTS["neutral"], Verdict.NEUTRAL)
     by, comment = group.item.texts(c.ASSERTED_BY), group.item.texts(c.COMMENT)
     about = _names(group, c.EVIDENCE_FOR)
     pairs = [(about, None)] if about else [(n, v) for n, v in group.evaluations if n not in _OURS]
-    if not pairs and side is not None:  # a tag whose concept is the side itself
-        pairs, side = [(c.LATERALITY, side)], None
+    if not pairs and sides:  # a tag whose concept is the side itself
+        pairs, sides = [(c.LATERALITY, sides[0])], sides[1:]
+    side = sides[0] if sides else None
     for name, value in pairs:
         concept = concept_key(name)
         key = value_key(concept, value) if concept and value else None

@@ -93,7 +93,8 @@ def measured_notes(group: Item, places: ImagePlaces, with_study: bool) -> list[s
         own = [i for i in number.children if i.points is not None]
         for place in own:
             notes += _place_notes(place, places, with_study)
-        notes += _value_notes(number, own or regions, places)
+        for place in own or (regions if len(regions) == 1 else []):
+            notes += _value_notes(number, place, places)
     for region in regions:
         notes += _place_notes(region, places, with_study)
     return notes
@@ -120,15 +121,15 @@ def _place_notes(place: Item, places: ImagePlaces, with_study: bool) -> list[str
     return []
 
 
-def _value_notes(number: Item, regions: list[Item], places: ImagePlaces) -> list[str]:
-    if number.number is None or number.name is None or len(regions) != 1:
+def _value_notes(number: Item, region: Item, places: ImagePlaces) -> list[str]:
+    if number.number is None or number.name is None:
         return []
     value, unit = c.from_ucum(number.number, number.unit)
     true = None
     if number.name in LENGTHS and unit == "mm":
-        true = _length_mm(regions[0], places)
+        true = _length_mm(region, places)
     elif number.name == c.AREA and unit == "mm2":
-        true = _area_mm2(regions[0], places)
+        true = _area_mm2(region, places)
     if true is None or abs(value - true) <= max(ABSOLUTE_TOLERANCE_MM, RELATIVE_TOLERANCE * true):
         return []
     return [f"{number.name.meaning} is written as {value:.4g} {unit}, its coordinates give {true:.4g} {unit}"]

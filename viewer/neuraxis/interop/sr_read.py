@@ -164,10 +164,17 @@ def _number(item: Item, places: ImagePlaces) -> ReportedNumber:
     if half is not None and item.unit:
         half, _ = c.from_ucum(half, item.unit)
     method, method_code = item.texts(c.METHOD_TEXT), _code(item.child(METHOD))
-    line = next((child for child in item.children if child.points is not None), None)
-    points, image = places.in_patient(line) if line is not None else ((), "")
+    points, image = _line(item, places)
     assert item.name is not None
     return ReportedNumber(
         item.name, value, unit, _code(item.child(DERIVATION)),
         method[0] if method else (method_code.meaning if method_code else ""), half, points, image,
     )
+
+
+def _line(item: Item, places: ImagePlaces) -> tuple[tuple[Vector3, ...], str]:
+    """Points in the patient and the image of a number's line; patient coordinates, where there are both, are the finer."""
+    flat = next((child for child in item.children if child.kind == "SCOORD"), None)
+    deep = next((child for child in item.children if child.kind == "SCOORD3D"), None)
+    points, image = places.in_patient(flat) if flat is not None else ((), "")
+    return (places.in_patient(deep)[0] if deep is not None else points), image

@@ -61,17 +61,18 @@ def find_picture(panel: Panel, study: Study, lesion: Lesion, registrations: Regi
         why = f"the study has no {sequence} volume" + (f" with contrast {panel.contrast}" if panel.contrast else "")
         return PanelPicture(None, panel.plane, window, None, why)
     reasons = []
-    reached: list[tuple[Series, Vector3]] = []
-    for series in candidates:
-        place, why = _position(series, lesion, registrations)
-        if place is None:
-            reasons.append(why)
-        else:
-            reached.append((series, place))
-    if not reached:
-        return PanelPicture(None, panel.plane, window, None, "; ".join(reasons))
-    series, place = min(reached, key=lambda pair: _sampling_mm(pair[0], panel.plane))
-    return PanelPicture(series, panel.plane, window, place, _difference(series, panel, roles[0]))
+    for role in roles:
+        reached: list[tuple[Series, Vector3]] = []
+        for series in (s for s in candidates if s.role.role is role):
+            place, why = _position(series, lesion, registrations)
+            if place is None:
+                reasons.append(why)
+            else:
+                reached.append((series, place))
+        if reached:
+            series, place = min(reached, key=lambda pair: _sampling_mm(pair[0], panel.plane))
+            return PanelPicture(series, panel.plane, window, place, _difference(series, panel, roles[0]))
+    return PanelPicture(None, panel.plane, window, None, "; ".join(reasons))
 
 
 def _contrast_fits(series: Series, panel: Panel) -> bool:

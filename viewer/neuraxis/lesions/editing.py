@@ -130,7 +130,7 @@ def _dilated(box: BoolVoxels, geometry: VolumeGeometry, distance_mm: float) -> B
 
 
 def smooth(mask: LesionMask, sigma_mm: float = 0.7) -> LesionMask:
-    """The half level of the mask under a Gaussian: corners go, the size stays about the same."""
+    """The half level of the mask under a Gaussian: corners go, and a ball of radius r loses 3 s^2 / r^2 of its volume."""
     from scipy import ndimage
 
     box, start = _with_margin(mask, 2 * sigma_mm)

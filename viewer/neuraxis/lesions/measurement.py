@@ -18,6 +18,8 @@ from neuraxis.lesions.neighbourhood import BoolVoxels, Neighbourhood, box_of_mas
 from neuraxis.lesions.surface import Axes, Mesh, farthest_pair, level_field, mesh_of, perpendicular_axes, slice_contour
 
 MARGIN_MM = 4.0
+SEARCH_STEPS_MM = (5.0, 10.0, SEARCH_MM)
+"""Bone is looked for nearby first: a box of 20 mm around holds sixteen times the voxels of one of 5 mm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,15 +230,28 @@ def _as_range(subject: _Subject, integral: Quantity, voxel_sum: Quantity) -> Qua
 
 def _distance_to_bone(subject: _Subject, bone: BoneMask | None) -> tuple[Quantity | None, tuple[str, ...]]:
     """Smallest distance of lesion and bone surfaces; bone's surface is the 300 HU level, sub-voxel."""
-    from scipy.spatial import cKDTree
-
     if bone is None and subject.volume.kind is not ValueKind.HU:
         return None, ()
-    box, inside = box_of_mask(subject.volume, subject.mask, SEARCH_MM)
+    for reach_mm in SEARCH_STEPS_MM:
+        distance = _distance_within(subject, bone, reach_mm)
+        if distance is not None and (distance < reach_mm - 1.0 or reach_mm == SEARCH_MM):
+            break
+    if distance is None:
+        return None, (f"no bone within {SEARCH_MM:g} mm of the lesion",)
+    uncertainty = float(np.hypot(subject.in_plane_pixel_mm, 0.5 * subject.slice_step_mm))
+    how = "smallest distance between the lesion's surface and the 300 HU surface of bone"
+    return Quantity(distance, "mm", uncertainty, how), ()
+
+
+def _distance_within(subject: _Subject, bone: BoneMask | None, reach_mm: float) -> float | None:
+    """Distance to the bone in a box of that margin, mm; None where there is none."""
+    from scipy.spatial import cKDTree
+
+    box, inside = box_of_mask(subject.volume, subject.mask, reach_mm)
     there = bone.within(box) if bone is not None else find_bone(box, subject.volume.geometry.shape_zyx, inside)
     there = there & ~inside
     if not there.any():
-        return None, (f"no bone within {SEARCH_MM:g} mm of the lesion",)
+        return None
     part, start = crop_to_mask(there, box.start_zyx)
     low = np.subtract(start, box.start_zyx)
     values = box.values[tuple(slice(int(a), int(a) + n) for a, n in zip(low, part.shape, strict=True))]
@@ -244,9 +259,7 @@ def _distance_to_bone(subject: _Subject, bone: BoneMask | None) -> tuple[Quantit
     field = level_field(values if ct else None, part, BONE_HU if ct else 0.5, 2 * BONE_HU if ct else 1.0)
     geometry = subject.volume.geometry.cropped(start, (part.shape[0], part.shape[1], part.shape[2]))
     surface = mesh_of(field, geometry).vertices_lps_mm
-    distance = float(cKDTree(surface).query(subject.mesh.vertices_lps_mm)[0].min())
-    uncertainty = float(np.hypot(subject.in_plane_pixel_mm, 0.5 * subject.slice_step_mm))
-    return Quantity(distance, "mm", uncertainty, "smallest distance between the lesion's surface and the 300 HU surface of bone"), ()
+    return float(cKDTree(surface).query(subject.mesh.vertices_lps_mm)[0].min())
 
 
 def _measurability(

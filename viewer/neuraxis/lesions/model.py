@@ -29,10 +29,14 @@ CLEAR_MM = 1.3
 """Voxels nearer than this to another bright structure are left out: its blur is in them."""
 GOOD_MISFIT = 0.04
 POOR_MISFIT = 0.12
-LENGTH_FLOOR_MM = 0.008
+VAGUE = 0.12
+"""Standard deviation over length from which a fit is not trusted with sizes."""
+UNEVEN = (0.5, 2.5)
+"""Ratios of integral and sum of voxels between which the integral is believed."""
+LENGTH_FLOOR_MM = 0.0045
 VOLUME_FLOOR = 0.0025
-MODEL_ERROR = 1.6
-THICKNESS_ERROR = 0.12
+MODEL_ERROR = 1.1
+THICKNESS_ERROR = 0.1
 LARGER_OF_TWO = 1.25
 """Noise makes the longer of two equal axes look longer. These five make the 95 % interval hold in the accuracy study (`neuraxis.lesions.accuracy`)."""
 """RMS residual over contrast, beyond the noise, up to which a lesion counts as an ellipsoid."""
@@ -144,31 +148,40 @@ def _scene(volume: Volume, mask: LesionMask, box: Neighbourhood, inside: BoolVox
 def _decide(
     volume: Volume, scene: _Scene, fit: EllipsoidFit, sizes: EllipsoidSizes, noise: float, sign: float
 ) -> SizeModel:
-    excess = np.sqrt(max(fit.misfit**2 - (noise / fit.contrast) ** 2, 0.0))
-    is_ellipsoid = bool(excess <= GOOD_MISFIT)
-    lengths, spread = sizes.values[[0, 1, 2, 4]], sizes.sd[[0, 1, 2, 4]]
+    excess = float(np.sqrt(max(fit.misfit**2 - (noise / fit.contrast) ** 2, 0.0)))
+    correlation = _noise_correlation(scene, fit)
+    lengths, spread = sizes.values[[0, 1, 2, 4]], sizes.sd[[0, 1, 2, 4]] * correlation * LARGER_OF_TWO
+    if bool((spread[:2] > VAGUE * lengths[:2]).any()):
+        excess = max(excess, POOR_MISFIT + 1e-6)  # voxels too few to tell size from blur: the surface speaks
+    is_ellipsoid = excess <= GOOD_MISFIT
     if not is_ellipsoid:
         lengths, spread = _corrected_surface(scene, fit, lengths, spread, excess)
-    correlation = _noise_correlation(scene, fit)
     model_error = _model_error(fit, sizes)
-    spread = spread * correlation * LARGER_OF_TWO
     thick = THICKNESS_ERROR * scene.thickness_mm * (scene.thickness_mm / lengths[:3]) ** 2
-    floor = np.append(lengths[:3] * model_error + LENGTH_FLOOR_MM + thick, 2 * model_error * lengths[3])
+    # what the fit leaves unexplained beyond the noise speaks of a shape or blur that the model does not have
+    unexplained = fit.blur_in_plane_mm * excess
+    floor = np.append(lengths[:3] * model_error + LENGTH_FLOOR_MM + thick + unexplained, 2 * model_error * lengths[3])
     half = 1.96 * np.hypot(spread, floor)
     # a poor fit misplaces its own background and plateau
     levels = (fit.background, fit.contrast) if excess <= POOR_MISFIT else (scene.background, scene.contrast)
     integral, integral_sd = _integral(volume, scene, fit, sizes, levels)
     noise_sum = noise / fit.contrast * volume.geometry.voxel_volume_mm3 * float(np.sqrt(np.count_nonzero(scene.near)))
     integral_sd = float(np.hypot(
-        np.hypot(integral_sd, noise_sum * correlation), (VOLUME_FLOOR + 3 * model_error) * integral
+        np.hypot(integral_sd, noise_sum * correlation), (VOLUME_FLOOR + 1.5 * model_error + 0.5 * excess) * integral
     ))
+    volume_rule = (
+        f"partial-volume integral, background {sign * levels[0]:.0f}, plateau {sign * sum(levels):.0f} {volume.unit}"
+    )
+    voxel_sum = float(np.count_nonzero(scene.inside)) * volume.geometry.voxel_volume_mm3
+    if not UNEVEN[0] * voxel_sum < integral < UNEVEN[1] * voxel_sum:
+        integral, integral_sd = voxel_sum, 0.25 * voxel_sum
+        volume_rule = "sum of voxels: surroundings too uneven for a partial-volume integral"
     estimates = [Estimate(float(v), float(h)) for v, h in zip(lengths, half, strict=True)]
     rule = "ellipsoid seen through the fitted blur" if is_ellipsoid else "half-maximum surface corrected for the fitted blur"
     return SizeModel(
         scene.origin + fit.centre_mm, estimates[0], estimates[1], estimates[2],
         Estimate(integral, 1.96 * integral_sd), estimates[3], sizes, is_ellipsoid, rule,
-        f"partial-volume integral, background {sign * levels[0]:.0f}, plateau {sign * sum(levels):.0f} {volume.unit}",
-        fit,
+        volume_rule, fit,
     )
 
 
@@ -190,7 +203,7 @@ def _noise_correlation(scene: _Scene, fit: EllipsoidFit) -> float:
     normal = np.asarray(scene.box.geometry.slice_normal_lps)
     shape = blurred_ellipsoid(fit.parameters, points, normal).reshape(scene.inside.shape)
     residual = np.where(scene.clear, scene.values - fit.background - fit.contrast * shape, 0.0)
-    variance = float((residual**2).sum()) / max(np.count_nonzero(scene.clear), 1)
+    variance = float((residual**2).sum()) / max(int(np.count_nonzero(scene.clear)), 1)
     if variance <= 0:
         return 1.0
     alike = 1.0

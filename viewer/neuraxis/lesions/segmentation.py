@@ -106,6 +106,8 @@ def segment(
             grown = grow_half_maximum(volume, peak.at, sign, limit_mm=radius_mm or DEFAULT_LIMIT_MM, bone=bone)
         except MergedError as error:
             failure = failure or error
+            if radius_mm is not None and kind is not SegmentKind.CALCIFICATION:
+                return _cut_by_ball(volume, peak.at, seed, sign, radius_mm)
             continue
         if grown.contrast < _least_contrast(kind, grown.background):
             continue
@@ -225,6 +227,30 @@ def _as_mask(volume: Volume, grown: Grown, seed: Vector3) -> LesionMask:
         f"half-maximum, background {grown.background:.0f} {unit}, plateau {grown.plateau:.0f} {unit}",
         grown.boundary, grown.background, grown.plateau, seed, grown.warnings,
     )
+
+
+def _cut_by_ball(volume: Volume, peak: Shape3, seed: Vector3, sign: float, radius_mm: float) -> LesionMask:
+    """What lies beyond the half-maximum inside the ball the reader gave, where the lesion runs on outside it."""
+    box = box_around(volume, peak, 2 * radius_mm)
+    signed = box.values * np.float32(sign)
+    distance = np.linalg.norm(voxel_points_mm(box.geometry) - np.asarray(seed), axis=-1)
+    ball = distance <= radius_mm
+    shell = (distance > radius_mm) & (distance <= 2 * radius_mm)
+    if box.usable is not None:
+        ball, shell = ball & box.usable, shell & box.usable
+    local = tuple(int(p - s) for p, s in zip(peak, box.start_zyx, strict=True))
+    background, plateau = float(np.percentile(signed[shell], 50)), float(smoothed(box)[local] * sign)
+    boundary = (background + plateau) / 2
+    if plateau <= background:
+        raise _nothing_here(volume, peak, seed, SegmentKind.DARK if sign < 0 else SegmentKind.ENHANCING)
+    inside = (signed >= boundary) & ball
+    inside[local] = True
+    note = f"cut by the ball of {radius_mm:g} mm it was looked for in: it is continuous with something outside"
+    grown = Grown(
+        without_holes(connected_part(inside, local)), box.start_zyx, sign * background, sign * plateau,
+        sign * boundary, (note,),
+    )
+    return _as_mask(volume, grown, seed)
 
 
 def _region(volume: Volume, click: Shape3, seed: Vector3, radius_mm: float) -> LesionMask:

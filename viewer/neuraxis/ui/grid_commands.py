@@ -117,10 +117,9 @@ class GridCommands(QObject):
         step = steps[what]
         if position is not None:
             step = max(-position[0], min(step, position[1] - 1 - position[0]))
-        elif abs(step) == far:
+        elif abs(step) == far and not panel.is_picture:
             return
-        panel.scene.step(step)
-        panel.update()
+        panel.step(step)
 
     def _panel(self, what: str) -> None:
         self.grid.activate_next(1 if what == "next" else -1)

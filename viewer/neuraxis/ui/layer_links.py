@@ -94,11 +94,23 @@ class LayerLinks:
         if self.add_series(series_id) is None:
             self._wanted.add(series_id)
             self.session.request_volume(series_id, urgent=True)
+        else:
+            self._catch_up(series_id)
+
+    def _catch_up(self, series_id: str) -> None:
+        """A layer that is new: sliders to the linked point, masks of this series shown."""
+        series = self.session.find_series(series_id)
+        point = self.session.point_in(series) if series is not None else None
+        if point is not None:
+            with self._quietly():
+                self.viewer.dims.point = tuple(world_from_lps(point))
+        self._case_changed(None)
 
     def _loaded(self, series_id: str) -> None:
         if series_id in self._wanted:
             self._wanted.discard(series_id)
             self.add_series(series_id)
+            self._catch_up(series_id)
 
     def series_at(self, viewer: Any) -> str | None:
         """The series of the chosen layer, or of the topmost visible one."""

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from neuraxis.app.history import shown
 from neuraxis.app.session import StudySession
 from neuraxis.domain.lesion import Lesion, LesionMeasurement
 from neuraxis.ui import theme
@@ -37,13 +38,13 @@ def measurement_rows(measurement: LesionMeasurement) -> list[tuple[str, str, str
         ("Long axis", measurement.long_axis), ("Short axis", measurement.short_axis),
         ("Largest diameter in 3D", measurement.max_3d_diameter),
     ):
-        rows.append((name, length.quantity.display(), length.quantity.method) if length else (name, "not measurable", ""))
+        rows.append((name, shown(length.quantity), length.quantity.method) if length else (name, "not measurable", ""))
     for name, quantity in (
         ("Volume", measurement.volume), ("Surface", measurement.surface),
         ("Distance to bone", measurement.distance_to_bone),
     ):
         if quantity is not None:
-            rows.append((name, quantity.display(), quantity.method))
+            rows.append((name, shown(quantity), quantity.method))
     i = measurement.intensity
     rows.append((f"Mean {i.unit}", f"{i.mean:.0f} ± {i.standard_deviation:.0f} (SD)", "native voxels inside the mask"))
     rows.append((f"Range {i.unit}", f"{i.minimum:.0f} to {i.maximum:.0f}", f"{i.voxel_count} voxels"))

@@ -192,8 +192,7 @@ class PanelMouse:
             self.change_slab(whole)
             return
         # wheel towards the user is the next slice, and slices are counted into the screen
-        self.panel.scene.step(-whole * (FAST_STEP if held & keys.ShiftModifier else 1))
-        self.panel.update()
+        self.panel.step(-whole * (FAST_STEP if held & keys.ShiftModifier else 1))
 
     def change_slab(self, notches: int) -> None:
         """Thicker or thinner by a slice; a first notch upwards starts a MIP, or minIP on susceptibility series."""

@@ -15,6 +15,7 @@ from neuraxis.app.outlines import mask_on_picture, outline_on_screen
 from neuraxis.app.panel_scene import PanelScene
 from neuraxis.app.panel_state import PanelState
 from neuraxis.app.panel_texts import badges, series_text, slice_text, window_text
+from neuraxis.app.picture_scene import PictureScene
 from neuraxis.app.pictures import Picture
 from neuraxis.app.session import StudySession
 from neuraxis.app.views import ScreenView
@@ -55,6 +56,7 @@ class SlicePanel(QWidget):
         super().__init__(parent)
         self.session, self.options = session, options
         self.scene = PanelScene(session, state)
+        self.pictures = PictureScene(session)
         self.is_active = False
         self.reference_views: list[ScreenView] = []
         self.mouse = PanelMouse(self)
@@ -111,7 +113,24 @@ class SlicePanel(QWidget):
             self.is_active = active
             self.update()
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether the series shown has pictures but no grid in the patient."""
+        series = self.scene.series
+        return series is not None and not series.is_volume
+
+    def step(self, slices: int) -> None:
+        """Slices, or pictures where there is no grid."""
+        if self.is_picture:
+            self.pictures.step(slices)
+        else:
+            self.scene.step(slices)
+        self.update()
+
     def _request(self) -> None:
+        series = self.scene.series
+        if series is not None and not series.is_volume:
+            self.pictures.show(series)
         for key in (self.state.series_id, self.state.overlay_id):
             if key:
                 self.session.request_volume(key, urgent=key == self.state.series_id)
@@ -144,6 +163,10 @@ class SlicePanel(QWidget):
         painter = QPainter(self)
         area = QRectF(self.rect())
         painter.fillRect(area, theme.SHADOW)
+        if self.is_picture and self._paint_picture(painter, area):
+            self._draw_frame(painter, area)
+            painter.end()
+            return
         view, picture, pixels = self.scene.view(), self.scene.picture(), self.scene.screen_pixels()
         if view is None or picture is None or pixels is None:
             panel_marks.draw_middle_text(painter, area, self._waiting_text())
@@ -158,6 +181,26 @@ class SlicePanel(QWidget):
         self._draw_frame(painter, area)
         painter.end()
 
+    def _paint_picture(self, painter: QPainter, area: QRectF) -> bool:
+        """A picture without a grid: fitted, with a badge that says so."""
+        pixels, series = self.pictures.pixels(), self.scene.series
+        if pixels is None or series is None:
+            return False
+        rows, columns = pixels.shape
+        image = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_RGB32)
+        scale = min(area.width() / columns, area.height() / rows)
+        room = QRectF(0, 0, columns * scale, rows * scale)
+        room.moveCenter(area.center())
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
+        painter.drawImage(room, image)
+        if self.options.now.marks is not Marks.NONE:
+            texts = panel_marks.CornerTexts(
+                series_text(series), "", f"picture {self.pictures.index + 1}/{series.frames}"
+            )
+            below = panel_marks.draw_corners(painter, area, texts)
+            panel_marks.draw_badges(painter, area, ["picture only, not for measurement"], below + 3)
+        return True
+
     def _waiting_text(self) -> str:
         series = self.scene.series
         if self.session.study is None:
@@ -168,8 +211,6 @@ class SlicePanel(QWidget):
         failure = self.session.failure(series.id)
         if failure is not None:
             return f"{series.title}\ncould not be read: {failure.text}"
-        if not series.is_volume:
-            return f"{series.title}\nis no volume: {series.refusal or 'pictures only'}"
         return f"{series.title}\nloading …"
 
     def _draw_picture(self, painter: QPainter, view: ScreenView, picture: Picture, pixels: Any) -> None:
@@ -242,6 +283,7 @@ class SlicePanel(QWidget):
         told = badges(series, volume, native, picture, self.state.projection)
         if self._is_key_image():
             told.insert(0, "key image")
+        told += self._fusion_badge()
         panel_marks.draw_badges(painter, area, told, below + 3)
 
     def _draw_reference(self, painter: QPainter, view: ScreenView, other: ScreenView) -> None:
@@ -272,6 +314,15 @@ class SlicePanel(QWidget):
             return ""
         label = self.session.link(source, series).label
         return label.replace(", ", "\n") if label != "not linked" else f"not linked to {source.modality}\nno registration"
+
+    def _fusion_badge(self) -> list[str]:
+        other = self.session.find_series(self.state.overlay_id) if self.state.overlay_id else None
+        series = self.scene.series
+        if other is None or series is None:
+            return []
+        percent = f"{self.state.overlay_opacity:.0%}"
+        link = self.session.link(series, other)
+        return [f"fused: {other.role.role.value} {percent}, {link.label}"]
 
     def _is_key_image(self) -> bool:
         position = self.scene.slice_position()

@@ -104,7 +104,7 @@ class TagSheet(QWidget):
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
         self.tree.header().setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
-        self.tree.header().resizeSection(1, 128)
+        self.tree.header().resizeSection(1, 150)
         self.tree.header().setStretchLastSection(False)
         self.tree.currentItemChanged.connect(self._show_evidence)
         self.evidence = QTextBrowser(self)
@@ -190,6 +190,7 @@ class TagSheet(QWidget):
             box.addItem(word_of(self.lexicon, tag.concept, value), value)
         if tag.asserted_by and tag.value is not None:
             box.setCurrentIndex(1 + values.index(tag.value))
+        box.setToolTip(box.currentText())
         box.setMinimumContentsLength(9)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.activated.connect(lambda index, b=box, c=tag.concept: self._assert(c, b.itemData(index)))
