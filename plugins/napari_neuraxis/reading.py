@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neuraxis.app.layers import LayerData, study_layers
-from neuraxis.app.session import default_window
+from neuraxis.app.open_study import default_window
 from neuraxis.domain.study import Study
 from neuraxis.errors import NeuraxisError, ReadError
 

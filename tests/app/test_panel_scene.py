@@ -7,11 +7,12 @@ import pytest
 from tests.app.synthetic_study import ACQUISITIONS, geometry_of, place_volume, series_of, sphere_volume, study_of
 
 from neuraxis.align.planes import Projection
+from neuraxis.app.open_study import Preview
 from neuraxis.app.outlines import mask_on_picture, outline_segments
 from neuraxis.app.panel_scene import PanelScene
 from neuraxis.app.panel_state import PanelState
 from neuraxis.app.pictures import grey_picture, native_picture, screen_picture, slice_index_of
-from neuraxis.app.session import Preview, StudySession
+from neuraxis.app.session import StudySession
 from neuraxis.app.views import Orientation, native_view
 from neuraxis.domain.geometry import orientation_letters
 from neuraxis.domain.lesion import LesionMask

@@ -12,7 +12,8 @@ import pytest
 from tests.app.synthetic_study import CT_FRAME, MR_FRAME, MemorySource, head_study, series_of, sphere_volume, study_of
 
 from neuraxis.app.jobs import Job, JobCancelledError, JobRunner, UnexpectedError
-from neuraxis.app.session import Message, StudySession
+from neuraxis.app.open_study import Message
+from neuraxis.app.session import StudySession
 from neuraxis.domain.study import Role
 from neuraxis.domain.tag import Tag, Verdict
 from neuraxis.domain.transform import Registration

@@ -215,6 +215,47 @@ def test_closing_ends_all_threads_and_listeners(qtbot: Any, flush_deleted: None)
     made.deleteLater()
 
 
+def test_work_is_not_lost_without_a_question(
+    window: WorkstationWindow, qtbot: Any, head_with_tags: Callable[[WorkstationWindow], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from qtpy.QtWidgets import QMessageBox
+
+    head_with_tags(window)
+    window.ask_before_losing = True
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
+    left = []
+    for _ in range(3):
+        window.close_study()
+        left.append(len(window.session.series))
+    assert left == [5, 0, 0]
+    assert answers == [], "nothing made, nothing asked"
+
+
+@pytest.mark.slow
+def test_a_lesion_is_handed_on_as_sr_and_seg(
+    window: WorkstationWindow, qtbot: Any, capnon_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pydicom
+    from qtpy.QtWidgets import QFileDialog
+
+    session = window.session
+    window.open_path(capnon_folder)
+    idle(window, qtbot)
+    point, _ = sample_click(capnon_folder)
+    ct = window.desk.grid.panels[0].state.series_id
+    session.segment_at(ct, point)
+    idle(window, qtbot)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    window.ask_export()
+    idle(window, qtbot)
+    assert not [m for m in [window.message_bar.message] if m is not None and m.is_error]
+    modalities = {pydicom.dcmread(p, stop_before_pixels=True).Modality for p in tmp_path.glob("*.dcm")}
+    assert modalities == {"SR", "SEG"}
+    assert (tmp_path / "lesion-1-measurements.json").is_file()
+
+
 def test_light_and_dark_differ_and_are_remembered(window: WorkstationWindow, qtbot: Any) -> None:
     dark = window.grab().toImage().pixelColor(5, window.height() // 2).lightness()
     window.toggle_theme()

@@ -403,3 +403,18 @@ def test_slices_exported_as_series_of_their_own_are_named(tmp_path: Path, dicom:
     study = open_study(tmp_path)
     assert len(study.series) == 6
     assert "6 series of 1 slice" in said(study)
+
+
+def test_values_far_below_air_are_padding_even_undeclared(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    def circle(stored: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        out = stored - 1024
+        out[:6, :6] = -2000
+        return out
+
+    changes = {0x00280103: ("US", 1), 0x00280101: ("US", 16), 0x00280102: ("US", 15), 0x00281052: ("DS", "0")}
+    dicom.series(tmp_path, changes=changes, alter=circle)
+    volume = open_study(tmp_path).series[0].volume()
+    assert volume.padding is not None
+    assert volume.padding.sum() == 16 * 36
+    assert_true(volume, 16)
+    assert "without PixelPaddingValue are taken for padding" in " ".join(volume.caveats)

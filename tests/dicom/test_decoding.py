@@ -22,6 +22,7 @@ from neuraxis.dicom.elements import DamagedFileError
 
 Check = Callable[..., None]
 J2K, JLS, RLE = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5"
+SV1 = "1.2.840.10008.1.2.4.70"
 
 
 def pixel_format(syntax: str, rows: int = 64, columns: int = 64) -> PixelFormat:
@@ -96,7 +97,7 @@ def test_memory_of_the_process_is_limited(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("cut", [10, 40, 100, 0.5])
-@pytest.mark.parametrize("syntax", [J2K, JLS, RLE])
+@pytest.mark.parametrize("syntax", [J2K, JLS, RLE, SV1])
 def test_a_cut_frame_costs_one_slice(cut: float, syntax: str, tmp_path: Path, dicom: Any, assert_true: Check) -> None:
     import imagecodecs
 
@@ -106,6 +107,8 @@ def test_a_cut_frame_costs_one_slice(cut: float, syntax: str, tmp_path: Path, di
             return j2k(words)
         if syntax == JLS:
             return bytes(imagecodecs.jpegls_encode(words))
+        if syntax == SV1:
+            return bytes(imagecodecs.ljpeg_encode(words, bitspersample=16))
         planes = [imagecodecs.packbits_encode(np.ascontiguousarray(p)) for p in ((words >> 8).astype(np.uint8), (words & 255).astype(np.uint8))]
         return struct.pack("<16I", 2, 64, 64 + len(planes[0]), *[0] * 13) + planes[0] + planes[1]
 
@@ -167,3 +170,22 @@ def test_no_thread_or_process_is_left_reading(tmp_path: Path, dicom: Any) -> Non
     dicom.series(tmp_path)
     open_study(tmp_path).series[0].volume()
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("syntax", [JLS, SV1])
+@pytest.mark.parametrize("where", [0.3, 0.5, 0.8])
+def test_flipped_bits_in_other_lossless_frames_are_found(syntax: str, where: float, tmp_path: Path, dicom: Any) -> None:
+    import imagecodecs
+
+    noise = np.random.default_rng(2).normal(0, 6, (40, 48))
+    dicom.syntax = syntax
+    for k in range(9):
+        words = np.clip(dicom.stored((-20, -14, 30 + 2.5 * k)) + np.roll(noise, k, 0), 0, 4095).astype(np.uint16)
+        data = bytearray(imagecodecs.jpegls_encode(words) if syntax == JLS else imagecodecs.ljpeg_encode(words, bitspersample=16))
+        if k == 4:
+            for i in range(int(len(data) * where), int(len(data) * where) + 16):
+                data[i] ^= 0x55
+        (tmp_path / f"IM{k}.dcm").write_bytes(dicom.slice(k, pack=lambda _, d=bytes(data): dicom.encapsulated([d])))
+    volume = open_study(tmp_path).series[0].volume()
+    assert volume.refused_slices == (4,)
+    assert "IM4.dcm: the compressed picture is damaged" in " ".join(volume.caveats)

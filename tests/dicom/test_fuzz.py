@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from pathlib import Path
@@ -91,17 +92,12 @@ def test_a_mutated_file_never_harms_the_others(
 def test_any_bytes_behind_a_right_start_end_in_a_reason(data: bytes) -> None:
     head = bytes(128) + b"DICM" + b"\x02\x00\x10\x00UI\x14\x001.2.840.10008.1.2.1\0"
     for source in (MemorySource(head + data), MemorySource(data)):
-        try:
+        with contextlib.suppress(DamagedFileError):
             header, _ = walk_header(source)
-        except DamagedFileError as error:
-            assert str(error)
-        else:
             assert header.pixel_offset <= source.size
-    try:
+    with contextlib.suppress(DamagedFileError):
         parse_items(data, explicit=True, big=False)
         parse_items(b"\xfe\xff\x00\xe0\xff\xff\xff\xff" + data, explicit=False, big=False)
-    except DamagedFileError:
-        pass
 
 
 @BOUNDED

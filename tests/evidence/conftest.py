@@ -26,6 +26,13 @@ class InMemory:
     def read_volume(self) -> Volume:
         return self.volume
 
+    def read_slice(self, index: int) -> NDArray[Any]:
+        picture: NDArray[Any] = self.volume.array[index]
+        return picture
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
+        raise NotImplementedError("metrics read no pictures")
+
 
 def build_series(
     number: int, role: Role, array: NDArray[Any], geometry: VolumeGeometry, acquisition: Acquisition | None = None

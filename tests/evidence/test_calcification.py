@@ -34,7 +34,7 @@ def test_numbers_of_a_two_layer_sphere(grid: VolumeGeometry, radius: NDArray[np.
     assert numbers.mean == pytest.approx(inside.mean())
     assert numbers.f130 == 1.0
     assert numbers.shell_over_core == pytest.approx(2.0)
-    assert numbers.component_lengths_mm == (pytest.approx(8.5),)
+    assert list(numbers.component_lengths_mm) == pytest.approx([8.5])
     assert numbers.voxels_across == 16
 
 

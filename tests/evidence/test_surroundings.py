@@ -28,11 +28,11 @@ CONTACT = MassNumbers(0.0, 0.4, 1.0, 0.5, None, None, 0.5, 0.2)
 
 
 @pytest.mark.parametrize(
-    ("void_mm", "value", "marked"), [(3.0, "none", Verdict.CONTRADICTS), (4.0, "present", Verdict.NEUTRAL), (6.0, "marked", Verdict.SUPPORTS)]
+    ("void_mm", "value", "marked"), [(3.0, None, Verdict.NOT_ASSESSABLE), (4.0, "present", Verdict.NEUTRAL), (6.0, "marked", Verdict.SUPPORTS)]
 )
 def test_blooming_ratio_of_a_drawn_void(
     make_context: Callable[..., EvidenceContext], grid: VolumeGeometry, radius: NDArray[np.float64], void_mm: float,
-    value: str, marked: Verdict,
+    value: str | None, marked: Verdict,
 ) -> None:
     swi = np.where(radius <= void_mm, 10.0, 300.0)
     (tag,) = assess_blooming(make_context(radius <= 3, {Role.CT: radius, Role.SWI: swi}, grid))
@@ -44,10 +44,18 @@ def test_blooming_ratio_of_a_drawn_void(
 def test_bone_that_continues_the_void_is_left_out(
     make_context: Callable[..., EvidenceContext], grid: VolumeGeometry, radius: NDArray[np.float64]
 ) -> None:
-    bone = voxel_points(grid)[..., 0] > 4
+    bone = voxel_points(grid)[..., 0] > 4.5
     swi = np.where((radius <= 5) | bone, 10.0, 300.0)
     (tag,) = assess_blooming(make_context(radius <= 3, {Role.CT: radius, Role.SWI: swi}, grid))
     assert tag.evidence[0].value == pytest.approx(5 / 3, abs=0.15)
+
+
+def test_a_thin_bright_ring_of_wrapped_phase_does_not_end_the_void(
+    make_context: Callable[..., EvidenceContext], grid: VolumeGeometry, radius: NDArray[np.float64]
+) -> None:
+    swi = np.where((radius <= 3) | ((radius > 4) & (radius <= 6)), 10.0, 300.0)
+    (tag,) = assess_blooming(make_context(radius <= 3, {Role.CT: radius, Role.SWI: swi}, grid))
+    assert tag.evidence[0].value == pytest.approx(2.0, abs=0.15)
 
 
 def test_no_void_is_no_blooming_and_a_minip_is_never_measured(
@@ -156,6 +164,8 @@ def test_depth_to_which_a_ball_reaches_into_a_mirrored_half_space(grid: VolumeGe
         ({"contact": 0.01}, "present", Verdict.NOT_ASSESSABLE),
         ({"indentation_mm": None}, "present", Verdict.NOT_ASSESSABLE),
         ({"gap_mm": None}, "none", Verdict.NOT_ASSESSABLE),
+        ({"bright_mm3": 300.0}, "present", Verdict.NOT_ASSESSABLE),
+        ({"diameter_mm": 1.4}, "present", Verdict.NOT_ASSESSABLE),
     ],
 )
 def test_mass_effect_rules(change: dict[str, float | None], value: str, verdict: Verdict) -> None:

@@ -7,6 +7,7 @@ Every input is one file. Anything but a `Study` or a `NeuraxisError` is a find; 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import random
 import sys
 import tempfile
@@ -61,8 +62,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--dumb"]:
         dumb(Path(sys.argv[3]), int(sys.argv[2]), int(sys.argv[4]) if len(sys.argv) > 4 else 0)
         return
-    import atheris  # type: ignore[import-not-found, unused-ignore]
-
+    atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["neuraxis.dicom"]):
         import neuraxis.dicom  # noqa: F401
     folder = Path(tempfile.mkdtemp())

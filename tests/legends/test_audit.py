@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from neuraxis.domain.geometry import VolumeGeometry
 from neuraxis.domain.legend import Claim, LegendFigure, Panel
@@ -49,6 +51,12 @@ TAGS = (
 @dataclass(frozen=True)
 class NoVoxels:
     def read_volume(self) -> Volume:
+        raise AssertionError("an audit reads no voxels")
+
+    def read_slice(self, index: int) -> NDArray[Any]:
+        raise AssertionError("an audit reads no voxels")
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
         raise AssertionError("an audit reads no voxels")
 
 

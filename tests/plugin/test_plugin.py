@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 from tests.app.synthetic_study import head_study
 
 from neuraxis.app.layers import study_layers, world_from_lps
-from neuraxis.app.session import default_window
+from neuraxis.app.open_study import default_window
 from neuraxis.domain.study import Study
 from neuraxis.domain.window import window_preset
 
@@ -138,3 +138,47 @@ def test_a_lesion_becomes_a_labels_layer_and_a_brush_stroke_one_step(
     assert int((np.asarray(labels.data) > 0).sum()) == lesion.mask.voxel_count
     dock.detach()
     dock.deleteLater()
+
+
+def test_napari_opens_a_dicom_folder_through_the_plugin(
+    make_napari_viewer: Callable[..., Any], capnon_folder: Path
+) -> None:
+    viewer = make_napari_viewer()
+    t1 = next(p for p in sorted(capnon_folder.iterdir()) if p.is_dir() and p.name.endswith("t1"))
+    (layer,) = viewer.open(str(t1), plugin="neuraxis")
+    assert layer.name.startswith("3 T1")
+    assert {str(u) for u in layer.units} == {"millimeter"}
+    volume = layer.metadata["neuraxis"]["volume"]
+    assert np.shares_memory(layer.data, volume.array)
+    middle = volume.geometry.lps_from_index([n // 2 for n in volume.array.shape])
+    value = layer.get_value(tuple(world_from_lps(middle)), world=True)
+    assert value == volume.array[tuple(n // 2 for n in volume.array.shape)]
+
+
+@pytest.mark.slow
+def test_open_sample_brings_the_capnon_study(
+    make_napari_viewer: Callable[..., Any], capnon_folder: Path, monkeypatch: pytest.MonkeyPatch, flush_deleted: None
+) -> None:
+    from napari_neuraxis.widgets import StudyDock
+
+    monkeypatch.setattr("neuraxis.app.sample.sample_folder", lambda case: capnon_folder)
+    viewer = make_napari_viewer()
+    dock = StudyDock(viewer)
+    layers = viewer.open_sample("neuraxis", "capnon")
+    assert len(layers) == 10
+    assert [layer.visible for layer in layers] == [True] + [False] * 9
+    assert layers[0].name.startswith("1 CT")
+    assert len(dock.session.series) == 10
+    assert all(dock.session.volume(s.id) is not None for s in dock.session.series)
+    dock.detach()
+    dock.deleteLater()
+
+
+def test_a_folder_that_cannot_be_a_volume_is_refused_in_words(tmp_path: Path) -> None:
+    from tests.app.synthetic_study import study_of
+
+    from napari_neuraxis.reading import layers_of
+    from neuraxis.errors import ReadError
+
+    with pytest.raises(ReadError, match="no series"):
+        layers_of(study_of())

@@ -293,6 +293,21 @@ def test_a_fused_series_needs_a_way_between_the_frames(head: Desk) -> None:
     assert ct.scene.overlay() is None
 
 
+def test_the_readout_tells_all_series_that_know_the_point(head: Desk) -> None:
+    told: list[str] = []
+    head.grid.hovered.connect(told.append)
+    t1 = head.grid.panels[2]
+    view = t1.scene.view()
+    assert view is not None
+    x, y = view.screen_from_lps((-8.0, 5.0, view.centre_lps_mm[2]))
+    QTest.mouseMove(t1, QPoint(round(float(x)), round(float(y))))
+    QApplication.processEvents()
+    if not told:  # without a window manager the pointer may not reach the window
+        t1.hovered.emit(t1, t1.scene.reading_at(float(x), float(y)))
+    roles = [part.split()[0] for part in told[-1].split("   |   ")]
+    assert roles == ["T1", "T2", "SWI", "T1C"], "the CT is not registered, so it says nothing"
+
+
 def test_cine_runs_and_stops(head: Desk, qtbot: Any) -> None:
     start = head.grid.active.scene.slice_position()
     head.key(Qt.Key.Key_C)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from neuraxis.app.layers import ResampledPlanes, image_layer, lps_from_world
+from neuraxis.app.open_study import default_window
 from neuraxis.app.panel_scene import PanelScene
 from neuraxis.app.panel_state import PanelState
-from neuraxis.app.session import StudySession, default_window
+from neuraxis.app.session import StudySession
 from neuraxis.app.views import Orientation
 from neuraxis.dicom import open_study
 from neuraxis.errors import NeuraxisError

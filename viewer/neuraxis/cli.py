@@ -307,15 +307,19 @@ def figure(
     legend: Annotated[Path | None, typer.Option("--legend", help="text file with the figure legend")] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="L,P,S", help="the lesion, for --legend")] = None,
     series: SeriesKey = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="draw in spite of: full_face, burned_in, secondary_capture")
+    ] = None,
 ) -> None:
     """Draw the figure of a recipe or of a legend; the recipe is written beside it."""
     from neuraxis.app.summary import read_legend_text
-    from neuraxis.app.workup import legend_recipe, open_input, work_up
+    from neuraxis.app.workup import open_input, point_recipe
     from neuraxis.figures import draw_figure, read_recipe, write_recipe
 
     if (recipe is None) == (legend is None) or (legend is not None and at is None):
         raise typer.BadParameter("give either --recipe, or --legend with --at")
     point = _point(at) if at is not None else None
+    notes: tuple[str, ...] = ()
     with _progress() as progress:
         if recipe is not None:
             chosen = read_recipe(recipe)
@@ -324,13 +328,13 @@ def figure(
             text = read_legend_text(legend or Path())
             study = open_input(path, progress)
             assert point is not None
-            workup = work_up(study, point, series_key=series, with_tags=False, progress=progress)
-            chosen = legend_recipe(workup, text)
-        drawn = draw_figure(chosen, study)
+            chosen, notes = point_recipe(study, point, text, series_key=series, progress=progress)
+        folder = recipe.parent if recipe is not None else Path()
+        drawn = draw_figure(chosen, study, folder=folder, allow=allow or ())
         drawn.save(out)
         if recipe is None:
             write_recipe(chosen, out.with_suffix(".recipe.yaml"))
-    for note in drawn.notes:
+    for note in (*notes, *drawn.notes):
         _tell(f"note: {note}")
     print(f"wrote {out}")
 

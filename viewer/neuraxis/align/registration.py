@@ -26,6 +26,7 @@ COVERAGE = 2.8
 FLOOR_MM = 0.16
 """Error that repeats cannot see: distortion, interpolation, chemical shift."""
 WORST_SCATTER_MM = 4.0
+AROUND_MM = 50.0
 LEAST_SCORE = 0.02
 """Normalised mutual information above 1 times overlap, at 2 mm; unrelated volumes stay below a third of it, CT and MR of a head
 reach 0.1 and more."""
@@ -66,7 +67,7 @@ def register(
     Parameters
     ----------
     fixed, moving : any modality, any grid (sheared ones too)
-    focus_lps_mm : place of interest in `fixed`'s frame, where the residual is stated; the middle of the overlap if None
+    focus_lps_mm : place of interest in `fixed`'s frame, where the residual is stated; if None, the worst within 50 mm of the middle
     initial : a first guess from `fixed`'s frame to `moving`'s (a manual nudge); it is one start among others
     should_stop : asked between steps; True raises `RegistrationCancelledError`
     check : also register volumes that share a frame of reference (a patient may move between series); the map
@@ -144,10 +145,12 @@ def _solve(
             remedy="check that both show the same head, or bring them together by hand first (initial)",
         )
     if focus is None:
-        return _with_residual(fine, best, centre, should_stop, seed, 15_000)
+        # nobody knows yet where the map will be used: the worst of the middle and six places around it counts
+        around = centre + AROUND_MM * np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])
+        return _with_residual(fine, best, around, should_stop, seed, 15_000)
     local = _local_task(fixed, moving, best, focus)
     _pause(should_stop)
-    return _with_residual(local, best, focus, should_stop, seed, 15_000)
+    return _with_residual(local, best, focus[None, :], should_stop, seed, 15_000)
 
 
 def _local_task(fixed: Volume, moving: Volume, matrix: FloatArray, focus: FloatArray) -> _Task:
@@ -166,7 +169,7 @@ def _ball_crop(volume: Volume, centre: FloatArray, radius_mm: float) -> Volume:
 
 
 def _with_residual(
-    task: _Task, start: FloatArray, place: FloatArray, should_stop: Callable[[], bool] | None, seed: int, samples: int
+    task: _Task, start: FloatArray, places: FloatArray, should_stop: Callable[[], bool] | None, seed: int, samples: int
 ) -> tuple[FloatArray, float]:
     """The mean of several runs on different samples from perturbed starts, and the error their scatter speaks for."""
     from concurrent.futures import ThreadPoolExecutor
@@ -182,8 +185,9 @@ def _with_residual(
 
     with ThreadPoolExecutor(2) as pool:
         runs = list(pool.map(run, range(1 + REPEATS)))
-    points = np.array([m[:3, :3] @ place + m[:3, 3] for m in runs])
-    scatter = float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum() / (len(runs) - 1)))
+    points = np.array([places @ m[:3, :3].T + m[:3, 3] for m in runs])
+    variance = ((points - points.mean(axis=0)) ** 2).sum(axis=(0, 2)) / (len(runs) - 1)
+    scatter = float(np.sqrt(variance.max()))
     if scatter > WORST_SCATTER_MM:
         raise RegistrationFailedError(
             f"repeated registrations differ by {scatter:.1f} mm", expected="agreement within a millimetre",

@@ -42,16 +42,20 @@ class Reading:
     unit: str
 
     @property
+    def number(self) -> str:
+        """'43 HU', or 'outside'."""
+        if self.value is None:
+            return "outside"
+        return f"{self.value:.0f} {self.unit}" if abs(self.value) >= 10 else f"{self.value:.3g} {self.unit}"
+
+    @property
     def text(self) -> str:
         """'43 HU  ·  L 12.0  P 30.5  H 7.2 mm'."""
         letters = [("L", "R"), ("P", "A"), ("H", "F")]
         place = "  ".join(
             f"{pair[0] if v >= 0 else pair[1]} {abs(v):.1f}" for pair, v in zip(letters, self.point_lps_mm, strict=True)
         )
-        if self.value is None:
-            return f"outside  ·  {place} mm"
-        number = f"{self.value:.0f}" if abs(self.value) >= 10 else f"{self.value:.3g}"
-        return f"{number} {self.unit}  ·  {place} mm"
+        return f"{self.number}  ·  {place} mm"
 
 
 class PanelScene:
@@ -245,7 +249,7 @@ class PanelScene:
             return self._preview(native)
         state = self.state
         if state.is_oblique:
-            pixel_mm = view.mm_per_pixel * 2 if self.coarse else None
+            pixel_mm = max(view.mm_per_pixel, min(volume.geometry.spacing_xyz_mm)) * 2 if self.coarse else None
             return self._oblique("picture", volume, view, pixel_mm)
         index = slice_index_of(volume.geometry, native, point)
         key = (volume, native, index, state.slab_mm, state.projection)

@@ -120,20 +120,36 @@ def oblique_picture(
     Parameters
     ----------
     view : the plane, in the volume's frame of reference or in that from which `registration` leads
-    pixel_mm : sampling distance; default the screen's, but not finer than half of the smallest voxel spacing
+    pixel_mm : sampling distance; default the screen's, but not finer than two thirds of the smallest voxel spacing,
+        beyond which only the painter's enlargement would be computed twice
     """
-    finest = min(volume.geometry.spacing_xyz_mm) / 2
-    step = pixel_mm or max(view.mm_per_pixel, finest)
+    finest = min(volume.geometry.spacing_xyz_mm) * 2 / 3
+    step = max(pixel_mm or view.mm_per_pixel, finest)
     frame = registration.from_frame if registration else volume.frame_of_reference_uid
+    centre, width_mm, height_mm = _shown_part(volume.geometry, view, registration)
     plane = Plane(
-        view.centre_lps_mm, view.right, view.down, view.width * view.mm_per_pixel, view.height * view.mm_per_pixel,
-        step, slab_mm if projection is not Projection.NONE else 0.0, projection, frame_of_reference_uid=frame,
+        centre, view.right, view.down, max(width_mm, step), max(height_mm, step), step,
+        slab_mm if projection is not Projection.NONE else 0.0, projection, frame_of_reference_uid=frame,
     )
     values = sample_plane(volume, plane, registration=registration)
     return Picture(
         values, vector3(plane.lps_from_pixel((0.0, 0.0))), vector3(np.multiply(view.right, step)),
         vector3(np.multiply(view.down, step)), slab_mm=plane.slab_mm, interpolated=True,
     )
+
+
+def _shown_part(
+    geometry: VolumeGeometry, view: ScreenView, registration: Registration | None
+) -> tuple[Vector3, float, float]:
+    """Centre, width and height in mm of what both the screen and the volume reach; nothing else is sampled."""
+    corners = geometry.corners_lps_mm()
+    if registration is not None:
+        corners = registration.inverse.apply(corners)
+    pixels = view.screen_from_lps(corners)
+    low = np.clip(pixels.min(axis=0), 0, [view.width, view.height])
+    high = np.clip(pixels.max(axis=0), 0, [view.width, view.height])
+    width, height = (float(v) for v in (high - low) * view.mm_per_pixel)
+    return vector3(view.lps_from_screen((low + high) / 2)), width, height
 
 
 def oriented_slice(

@@ -2,91 +2,27 @@
 
 from __future__ import annotations
 
-import threading
+import datetime
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from neuraxis.app.history import CaseState, Drawing, History
-from neuraxis.app.jobs import Deliver, Job, JobRunner
+from neuraxis.app.jobs import Deliver, Job
 from neuraxis.app.linking import LinkState, PointLinks, frame_key, representative
+from neuraxis.app.open_study import Message, OpenStudy
 from neuraxis.domain.geometry import Vector3
 from neuraxis.domain.lesion import Lesion, LesionMask
 from neuraxis.domain.study import Confidence, Role, RoleAssignment, Series, Study
 from neuraxis.domain.tag import Tag
 from neuraxis.domain.transform import Registration, RegistrationSet
-from neuraxis.domain.volume import ValueKind, Volume
-from neuraxis.domain.window import Window, automatic_window, window_preset
 from neuraxis.errors import NeuraxisError, UsageError
 
-PICTURES_KEPT = 64
-"""Pictures of series without a grid that stay in memory."""
 
-
-@dataclass(frozen=True)
-class Message:
-    """Something the user has to know: an error with what to do, or a notice."""
-
-    text: str
-    expected: str = ""
-    remedy: str = ""
-    is_error: bool = True
-
-    @classmethod
-    def from_error(cls, error: NeuraxisError) -> Message:
-        """The three fields of an error."""
-        return cls(error.found, error.expected, error.remedy)
-
-
-class CachedSource:
-    """Reads the voxels of a series once, whoever asks first, and keeps them."""
-
-    def __init__(self, series: Series) -> None:
-        self._source = series.source
-        self._lock = threading.Lock()
-        self.volume: Volume | None = None
-
-    def read_volume(self) -> Volume:
-        """The voxels, from memory where they are there."""
-        with self._lock:
-            if self.volume is None:
-                self.volume = self._source.read_volume()
-            return self.volume
-
-    def read_slice(self, index: int) -> NDArray[Any]:
-        """One slice, from memory where it is there."""
-        volume = self.volume
-        return volume.array[index] if volume is not None else self._source.read_slice(index)
-
-    def read_picture(self, index: int) -> NDArray[np.uint8]:
-        """One picture, ready to show."""
-        return self._source.read_picture(index)
-
-
-@dataclass(frozen=True, eq=False)
-class Preview:
-    """One acquired slice, shown while the rest of the series is read."""
-
-    index: int
-    values: NDArray[Any]
-    window: Window
-
-
-def default_window(series: Series, volume: Volume) -> Window:
-    """The window a series opens with: brain for CT, else the file's own, else automatic."""
-    if volume.kind is ValueKind.HU:
-        return window_preset("brain")
-    if series.windows:
-        return series.windows[0]
-    return automatic_window(volume.array, volume.padding)
-
-
-class StudySession:
+class StudySession(OpenStudy):
     """An open study with its volumes, linked points, windows, and the reader's work with undo.
 
     All methods are called on one thread, the owner's; long work runs in background threads and comes back through
@@ -95,42 +31,27 @@ class StudySession:
 
     Signals
     -------
-    study_changed : another study, or none, is open
-    volume_loaded(series_id), volume_failed(series_id, message), preview_loaded(series_id)
     point_changed : the linked point moved (in one or more frames of reference)
-    window_changed(series_id)
     case_changed(CaseState) : lesions, tags, drawings, registrations, roles
     active_lesion_changed(tracking_uid or "")
     proposal_changed : a registration waits to be accepted, or no longer does
     message_posted(Message)
     """
 
-    study_changed = Signal()
-    volume_loaded = Signal(str)
-    volume_failed = Signal(str, object)
-    preview_loaded = Signal(str)
     point_changed = Signal()
-    window_changed = Signal(str)
     case_changed = Signal(object)
     active_lesion_changed = Signal(str)
     proposal_changed = Signal()
     message_posted = Signal(object)
 
     def __init__(self, deliver: Deliver) -> None:
-        self.jobs = JobRunner(deliver)
+        super().__init__(deliver)
         self.reader = ""
-        self.study: Study | None = None
-        self.path = ""
         self.active_lesion = ""
         self.active_drawing = ""
         self.point_source = ""
         """Id of the series on which the linked point was placed last."""
         self.proposal: Registration | None = None
-        self._sources: dict[str, CachedSource] = {}
-        self._windows: dict[str, Window] = {}
-        self._failures: dict[str, Message] = {}
-        self._previews: dict[str, Preview] = {}
-        self._pictures: dict[tuple[str, int], NDArray[np.uint8]] = {}
         self._history = History()
         self._links = PointLinks()
         self._drawings_made = 0
@@ -150,10 +71,8 @@ class StudySession:
     def set_study(self, study: Study, path: str = "") -> None:
         """Make a study the open one; everything of the one before is let go."""
         self._forget()
-        self._sources = {s.id: CachedSource(s) for s in study.series}
-        series = tuple(replace(s, source=self._sources[s.id]) for s in study.series)
-        self.study, self.path = replace(study, series=series), path
-        self._links.place_in_middle(series)
+        self._take_study(study, path)
+        self._links.place_in_middle(self.series)
         self.study_changed.emit()
         self.case_changed.emit(self.case)
 
@@ -169,15 +88,18 @@ class StudySession:
         self._forget()
 
     def _forget(self) -> None:
-        for job in self.jobs.jobs:
-            if job.key != "open":
-                job.cancel()
-        self.study, self.path, self.active_lesion, self.proposal = None, "", "", None
-        self.point_source = self.active_drawing = ""
-        self._sources, self._windows, self._failures, self._previews = {}, {}, {}, {}
-        self._pictures = {}
+        self._forget_study()
+        self.active_lesion = self.point_source = self.active_drawing = ""
+        self.proposal = None
         self._history.clear()
         self._links = PointLinks()
+
+    def preview_index(self, series: Series) -> int:
+        """The slice at the linked point, which is the one that panels show first."""
+        point, geometry = self.point_in(series), series.geometry
+        if point is None or geometry is None:
+            return super().preview_index(series)
+        return int(np.clip(np.rint(geometry.index_from_lps(point)[0]), 0, geometry.shape_zyx[0] - 1))
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -197,113 +119,6 @@ class StudySession:
         if self.study is None:
             raise UsageError("no study is open", remedy="open a folder with DICOM images first")
         return replace(self.study, series=self.series)
-
-    def find_series(self, series_id: str) -> Series | None:
-        """The series with that id, or None."""
-        return next((s for s in self.series if s.id == series_id), None)
-
-    def volume(self, series_id: str) -> Volume | None:
-        """The voxels if they are in memory."""
-        source = self._sources.get(series_id)
-        return source.volume if source else None
-
-    def failure(self, series_id: str) -> Message | None:
-        """Why a series could not be read."""
-        return self._failures.get(series_id)
-
-    def request_volume(self, series_id: str, *, urgent: bool = False) -> None:
-        """Read a series in the background unless it is there, under way, no volume or known to fail."""
-        series = self.find_series(series_id)
-        if series is None or not series.is_volume or series_id in self._failures or self.volume(series_id):
-            return
-
-        def work(_job: Job) -> tuple[Volume, Window]:
-            voxels = series.volume()
-            return voxels, default_window(series, voxels)
-
-        def done(result: tuple[Volume, Window]) -> None:
-            self._previews.pop(series_id, None)
-            self._windows.setdefault(series_id, result[1])
-            self.volume_loaded.emit(series_id)
-
-        def failed(error: NeuraxisError) -> None:
-            self._failures[series_id] = Message.from_error(error)
-            self.volume_failed.emit(series_id, self._failures[series_id])
-
-        if urgent and series_id not in self._previews:
-            self._request_preview(series)
-        self.jobs.start(f"loading {series.title}", f"volume {series_id}", work, done, failed, urgent=urgent)
-
-    def preview(self, series_id: str) -> Preview | None:
-        """The slice that stands in for a series while it is read."""
-        return self._previews.get(series_id)
-
-    def _request_preview(self, series: Series) -> None:
-        point, geometry = self.point_in(series), series.geometry
-        if point is None or geometry is None:
-            return
-        index = int(np.clip(np.rint(geometry.index_from_lps(point)[0]), 0, geometry.shape_zyx[0] - 1))
-
-        def work(_job: Job) -> Preview:
-            values = series.source.read_slice(index)
-            if series.modality == "CT":
-                return Preview(index, values, window_preset("brain"))
-            return Preview(index, values, series.windows[0] if series.windows else automatic_window(values))
-
-        def done(preview: Preview) -> None:
-            if self.volume(series.id) is None:
-                self._previews[series.id] = preview
-                self.preview_loaded.emit(series.id)
-
-        # what fails here fails again, and is told, when the whole series is read
-        self.jobs.start(
-            f"first picture of {series.title}", f"preview {series.id}", work, done, lambda _error: None, urgent=True
-        )
-
-    def picture(self, series_id: str, index: int) -> NDArray[np.uint8] | None:
-        """A picture that was read, ready to show."""
-        return self._pictures.get((series_id, index))
-
-    def request_picture(self, series_id: str, index: int) -> None:
-        """Read one picture of a series that is no volume, in the background."""
-        series = self.find_series(series_id)
-        if series is None or (series_id, index) in self._pictures or series_id in self._failures:
-            return
-
-        def done(picture: NDArray[np.uint8]) -> None:
-            while len(self._pictures) >= PICTURES_KEPT:
-                self._pictures.pop(next(iter(self._pictures)))
-            self._pictures[series_id, index] = picture
-            self.preview_loaded.emit(series_id)
-
-        def failed(error: NeuraxisError) -> None:
-            self._failures[series_id] = Message.from_error(error)
-            self.volume_failed.emit(series_id, self._failures[series_id])
-
-        self.jobs.start(
-            f"loading {series.title}", f"picture {series_id} {index}",
-            lambda _job: series.source.read_picture(index), done, failed, urgent=True,
-        )
-
-    def adopt_volume(self, series_id: str, volume: Volume) -> None:
-        """Take voxels that somebody else has read."""
-        source, series = self._sources.get(series_id), self.find_series(series_id)
-        if source is not None and series is not None and source.volume is None:
-            source.volume = volume
-            self._windows.setdefault(series_id, default_window(series, volume))
-            self.volume_loaded.emit(series_id)
-
-    # Windows
-
-    def window(self, series_id: str) -> Window | None:
-        """The window of a series; None until its voxels are there."""
-        return self._windows.get(series_id)
-
-    def set_window(self, series_id: str, window: Window) -> None:
-        """Window of a series, for every panel that has none of its own."""
-        if self._windows.get(series_id) != window:
-            self._windows[series_id] = window
-            self.window_changed.emit(series_id)
 
     # The linked point
 
@@ -499,6 +314,22 @@ class StudySession:
         known = self.case.key_images
         kept = tuple(k for k in known if k != image) if image in known else (*known, image)
         self.change("key image", replace(self.case, key_images=kept))
+
+    def export_lesion(self, tracking_uid: str, folder: Path) -> Job | None:
+        """Write a lesion as SR, SEG and JSON into a folder, in the background."""
+        from neuraxis.app.handing_on import export_lesion
+
+        lesion = self.case.lesion(tracking_uid)
+        series = self.find_series(lesion.mask.series_id) if lesion else None
+        if lesion is None or series is None:
+            return None
+        tags, now = self.case.tags.get(tracking_uid, ()), datetime.datetime.now(datetime.UTC)
+        return self.jobs.start(
+            f"exporting {lesion.label}", "export",
+            lambda job: export_lesion(lesion, tags, series, folder, now, job.report),
+            lambda files: self.post_notice(f"{lesion.label} was written: " + ", ".join(f.name for f in files)),
+            self.post_error,
+        )
 
     # Registration
 

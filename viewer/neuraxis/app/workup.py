@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuraxis.app.open_study import CachedSource
 from neuraxis.domain.geometry import Vector3
 from neuraxis.domain.lesion import Lesion, LesionMask
 from neuraxis.domain.study import Role, Series, Study
@@ -16,6 +17,7 @@ from neuraxis.domain.transform import RegistrationSet
 from neuraxis.errors import NotMeasurableError, ReadError, UsageError
 
 if TYPE_CHECKING:
+    from neuraxis.domain.legend import LegendFigure
     from neuraxis.figures import Figure, Recipe
     from neuraxis.legends.audit import LegendAudit
 
@@ -26,6 +28,9 @@ EXTENT_RATIO = 2.0
 
 _REGISTERED_BY = (Role.T1, Role.T1C, Role.T2, Role.CISS, Role.FLAIR, Role.SWI, Role.GRE, Role.CT)
 """Which series of a frame of reference stands for it in a registration, best contrast for the match first."""
+
+
+_WITHOUT_CT = (Role.T1C, Role.T2, Role.T1, Role.FLAIR, Role.SWI, Role.GRE, Role.CISS, Role.PD)
 
 
 def silent(_fraction: float, _text: str) -> None:
@@ -46,7 +51,7 @@ class Workup:
 
 
 def open_input(path: str | Path, progress: Progress = silent) -> Study:
-    """The study under a path.
+    """The study under a path; the voxels of each series are read once, when first asked for, and kept.
 
     Raises
     ------
@@ -64,11 +69,15 @@ def open_input(path: str | Path, progress: Progress = silent) -> Study:
             expected="a folder, zip, DICOMDIR or file with DICOM images",
             remedy="give the folder that holds the series; `neuraxis scan PATH` lists every file that was left out",
         )
-    return study
+    return replace(study, series=tuple(replace(s, source=CachedSource(s)) for s in study.series))
 
 
 def lesion_series(study: Study, key: str | None = None) -> Series:
-    """The series on which a point is given: the named one, else the CT volume with the thinnest slices."""
+    """The series on which a point is given: the named one, else the CT volume with the thinnest slices.
+
+    Without a CT a point is still clear where all volumes share one frame of reference: then the series with the best
+    contrast for a lesion stands in (T1C, T2, T1, ...).
+    """
     if key is not None:
         series = study.find(key)
         if not series.is_volume:
@@ -78,6 +87,8 @@ def lesion_series(study: Study, key: str | None = None) -> Series:
             )
         return series
     series_of_ct = study.volumes_of(Role.CT)
+    if not series_of_ct and len({s.frame_of_reference_uid for s in study.series if s.is_volume}) == 1:
+        series_of_ct = tuple(s for role in _WITHOUT_CT for s in study.volumes_of(role))
     if not series_of_ct:
         volumes = ", ".join(f"{s.id} ({s.title})" for s in study.series if s.is_volume)
         raise UsageError(
@@ -237,13 +248,40 @@ def audit_workup(workup: Workup, legend: str) -> tuple[LegendAudit, ...]:
 
 
 def legend_recipe(workup: Workup, legend: str) -> Recipe:
-    """Recipe of the first figure of a legend that has imaging panels."""
+    """Recipe of the first figure of a legend that has imaging panels, centred on the lesion."""
     from neuraxis.figures import recipe_from_legend
+
+    return recipe_from_legend(workup.study, _imaging_figure(legend), workup.lesion, workup.registrations)
+
+
+def point_recipe(
+    study: Study, at: Vector3, legend: str, *, series_key: str | None = None, progress: Progress = silent
+) -> tuple[Recipe, tuple[str, ...]]:
+    """Recipe of a legend's figure at a point: centred on the lesion there, or on the point where there is none.
+
+    Returns
+    -------
+    the recipe, and notes on what was not found on the way
+    """
+    from neuraxis.figures import recipe_at_point
+
+    figure = _imaging_figure(legend)
+    try:
+        workup = work_up(study, at, series_key=series_key, with_tags=False, progress=progress)
+    except NotMeasurableError as error:
+        series = lesion_series(study, series_key)
+        registrations, notes = register_frames(study, series, at, progress)
+        recipe = recipe_at_point(study, figure, at, series.frame_of_reference_uid, registrations)
+        return recipe, (f"no lesion at the point, which is the centre of the panels: {error.found}", *notes)
+    return legend_recipe(workup, legend), workup.notes
+
+
+def _imaging_figure(legend: str) -> LegendFigure:
     from neuraxis.legends import parse_legend
 
     for figure in parse_legend(legend):
         if any(panel.kind == "imaging" for panel in figure.panels):
-            return recipe_from_legend(workup.study, figure, workup.lesion, workup.registrations)
+            return figure
     raise UsageError(
         "the legend describes no imaging panel", expected="panels such as '(a) Axial CT, bone window'",
         remedy="`neuraxis legend FILE` shows what was understood",
@@ -259,5 +297,5 @@ def draw_study_figure(
     if recipe is None:
         if at is None or not legend:
             raise UsageError("neither a recipe nor a legend with a point", expected="recipe=, or legend= and at=")
-        recipe = legend_recipe(work_up(study, at, series_key=series, with_tags=False), legend)
+        recipe, _notes = point_recipe(study, at, legend, series_key=series)
     return draw_figure(recipe, study)

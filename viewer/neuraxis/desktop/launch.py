@@ -35,6 +35,7 @@ def launch(path: str | None) -> int:
     app.setApplicationName("Neuraxis")
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     window = WorkstationWindow()
+    window.ask_before_losing = True
     apply_theme(window.settings.theme)
     window.show()
     if path is not None:

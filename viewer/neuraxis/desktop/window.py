@@ -14,13 +14,15 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QMainWindow,
     QMenu,
+    QMessageBox,
     QVBoxLayout,
     QWidget,
 )
 
 from neuraxis.app.commands import with_keys
+from neuraxis.app.open_study import Message
 from neuraxis.app.options import ReadingChoices, Tool
-from neuraxis.app.session import Message, StudySession
+from neuraxis.app.session import StudySession
 from neuraxis.app.settings import Settings, load_settings, save_settings
 from neuraxis.errors import NeuraxisError
 from neuraxis.ui import theme
@@ -45,6 +47,8 @@ class WorkstationWindow(QMainWindow):
     def __init__(self, settings: Settings | None = None, *, remember: bool = True) -> None:
         super().__init__()
         self._remember = remember
+        self.ask_before_losing = False
+        """Set where a person sits before the window."""
         self.settings = settings or load_settings()
         self.gui_thread = GuiThread(self)
         self.session = StudySession(self.gui_thread.deliver)
@@ -128,7 +132,8 @@ class WorkstationWindow(QMainWindow):
         self.recent_menu = file.addMenu("&Recent studies")
         self.recent_menu.aboutToShow.connect(self._fill_recent)
         self._action(file, "Open &sample: CAPNON", "", self.open_sample)
-        self._action(file, "&Close study", "Ctrl+W", self.session.close_study)
+        self._action(file, "&Close study", "Ctrl+W", self.close_study)
+        self._action(file, "&Export lesion (SR, SEG, JSON) …", "Ctrl+E", self.ask_export)
         file.addSeparator()
         self._action(file, "&Quit", "Ctrl+Q", self.close)
         edit = self.menuBar().addMenu("&Edit")
@@ -158,8 +163,34 @@ class WorkstationWindow(QMainWindow):
 
     def open_path(self, path: str | Path) -> None:
         """Open what is under a path; the window stays alive meanwhile."""
+        if not self.may_lose_work():
+            return
         self.message_bar.dismiss()
         self.session.open(path)
+
+    def close_study(self) -> None:
+        """Close the study, after a question where work would be lost."""
+        if self.may_lose_work():
+            self.session.close_study()
+
+    def ask_export(self) -> None:
+        """Ask for a folder and write the active lesion there."""
+        if not self.session.active_lesion:
+            self.session.post_notice("No lesion is chosen; segment one first.")
+            return
+        path = QFileDialog.getExistingDirectory(self, "Export lesion to folder")
+        if path:
+            self.session.export_lesion(self.session.active_lesion, Path(path))
+
+    def may_lose_work(self) -> bool:
+        """Whether what the reader made may be let go; asks where there is something."""
+        if not self.ask_before_losing or self.session.undo_label is None:
+            return True
+        answer = QMessageBox.question(
+            self, "Neuraxis", "Lesions, tags and measurements of this study are lost when it is closed. "
+            "File > Export keeps a lesion as SR, SEG and JSON.\n\nClose it?",
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
 
     def ask_folder(self) -> None:
         """Ask for a folder."""
@@ -297,6 +328,9 @@ class WorkstationWindow(QMainWindow):
 
     def closeEvent(self, event: Any) -> None:
         """Stop all work and let go of everything."""
+        if not self.may_lose_work():
+            event.ignore()
+            return
         if self.napari_dock is not None:
             self.napari_dock.release()
             self.napari_dock = None

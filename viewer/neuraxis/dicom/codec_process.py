@@ -88,6 +88,8 @@ def _decode(data: bytes, request: dict[str, Any]) -> Any:
         return imagecodecs.htj2k_decode(data)
     if codec == "ljpeg":
         return _lossless_jpeg(imagecodecs, data)
+    if codec == "ljpeg, other decoder":
+        return imagecodecs.jpegsof3_decode(data)
     if codec == "jpeg":
         colour = request.get("colour")
         if colour:

@@ -207,6 +207,8 @@ def _decode(
         _, opened.fragments = find_fragments(opened.source, frame.pixel_offset)
     data = frame_bytes(frame, opened.source, opened.fragments)
     stream = read_codestream(data, f)
+    if stream.codec in ("jpeg", "ljpeg", "jpegls") and data.rfind(b"\xff\xd9", max(0, len(data) - 64)) < 0:
+        raise DamagedFileError("the compressed picture is damaged (cut: no end mark)")
     with POOL.process() as process:
         array, _ = process.decode(data, stream, f)
         array = array.copy()
@@ -230,17 +232,38 @@ def makes_the_same_codestream(frame: Frame) -> bool | None:
     Decoders pass over flipped bits of JPEG 2000 in silence. Reversible codestreams made with the usual parameters come
     out byte for byte, damaged ones do not.
     """
+    data, stream, f = _compressed(frame)
+    if not stream.reversible or stream.codec != "jpeg2k":
+        return None
+    with POOL.process() as process:
+        return bool(process.decode(data, stream, f, verify=True)[1])
+
+
+def decoders_agree(frame: Frame) -> bool | None:
+    """Whether two decoders read the same picture from a lossless JPEG frame; None for other frames.
+
+    Neither tells of flipped bits, but they lose their way in them differently.
+    """
+    data, stream, f = _compressed(frame)
+    if stream.codec != "ljpeg":
+        return None
+    with POOL.process() as process:
+        first = process.decode(data, stream, f)[0].copy()
+        try:
+            second = process.decode(data, replace(stream, codec="ljpeg, other decoder"), f)[0]
+        except DamagedFileError:
+            return False
+        return first.shape == second.shape and bool((first == second).all())
+
+
+def _compressed(frame: Frame) -> tuple[bytes, Codestream, PixelFormat]:
     f = frame.common.pixel_format
     assert f is not None
     with open_file() as opened:
         opened.open(frame)
         assert opened.source is not None
         data = frame_bytes(frame, opened.source)
-    stream = read_codestream(data, f)
-    if not stream.reversible or stream.codec != "jpeg2k":
-        return None
-    with POOL.process() as process:
-        return bool(process.decode(data, stream, f, verify=True)[1])
+    return data, read_codestream(data, f), f
 
 
 def _settle(

@@ -53,6 +53,7 @@ class SeriesSource:
     lock: threading.Lock = field(default_factory=threading.Lock)
     kept: Any = None
     keep_high_bits: bool | None = None
+    refuse_high_bits: bool = False
 
     @property
     def slice_count(self) -> int:
@@ -115,7 +116,10 @@ class SeriesSource:
             raise ReadError(f"{frame.name}: {error}", remedy="choose another picture") from None
 
     def decide_high_bits(self) -> None:
-        """Decide once for the series what bits above BitsStored are; see `high_bits_are_values`."""
+        """Decide once for the series what bits above BitsStored are; see `high_bits_are_values`.
+
+        Where the pictures do not tell but only few of them have such bits, those slices are left out one by one.
+        """
         samples, stored = [], 16
         with open_file() as opened:
             for frame in self.frames[:: max(1, len(self.frames) // 16)]:
@@ -123,7 +127,13 @@ class SeriesSource:
                     raw, as_format = read_stored(frame, opened, Findings())
                     stored = as_format.stored
                     samples.append(raw.view(raw.dtype.str.replace("i", "u")).copy())
-        self.keep_high_bits = high_bits_are_values(samples, stored)
+        beyond = [raw for raw in samples if int(raw.max()) >> stored]
+        try:
+            self.keep_high_bits = high_bits_are_values(beyond or samples, stored)
+        except ReadError:
+            if len(beyond) * 4 > len(samples):
+                raise
+            self.refuse_high_bits = True
 
     def _frame_at(self, index: int) -> Frame | tuple[int, int, float] | None:
         if not 0 <= index < self.slice_count:
@@ -146,7 +156,7 @@ class SeriesSource:
                 for kind in types:
                     out = np.empty((f.rows, f.columns), kind)
                     try:
-                        fill_slice(frame, plan, out, None, opened, Findings(keep_high_bits=self.keep_high_bits))
+                        fill_slice(frame, plan, out, None, opened, Findings(keep_high_bits=self.keep_high_bits, refuse_high_bits=self.refuse_high_bits))
                     except NeedsFloatError:
                         continue
                     except HighBitsFoundError:

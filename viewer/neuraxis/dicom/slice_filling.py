@@ -16,7 +16,7 @@ def fill_slice(
     if plan.is_plain and out.dtype == np.int16 and is_direct(frame) and out.flags.c_contiguous:
         read_direct(frame, out.data.cast("B"), opened)
         findings.see(frame, out)
-        quick = _finish_in_place(out, plan, padding)
+        quick = _finish_in_place(out, plan, padding, findings)
         if quick is not None:
             return quick
         raw = out.view(np.uint16).copy()
@@ -27,11 +27,13 @@ def fill_slice(
     return apply_plan(raw, plan, out, padding, findings, frame.name)
 
 
-def _finish_in_place(out: AnyArray, plan: SlicePlan, padding: AnyArray | None) -> bool | None:
+def _finish_in_place(out: AnyArray, plan: SlicePlan, padding: AnyArray | None, findings: Findings) -> bool | None:
     """Turn stored words in an int16 slice into values where they lie; None where that would not be exact."""
     f, offset = plan.pixel_format, int(plan.rescale.intercept)
+    low, checked = 0, False
     if f.signed:
         if f.stored < 16 or offset:
+            checked = True
             low, high = int(out.min()), int(out.max())
             half = 1 << (f.stored - 1)
             if low < -half or high >= half or low + offset < -32768 or high + offset > 32767:
@@ -47,6 +49,8 @@ def _finish_in_place(out: AnyArray, plan: SlicePlan, padding: AnyArray | None) -
         # sums stay within 16 bits (checked above), so adding modulo 2**16 is exact
         np.add(out, np.int16(offset), out=out)
     if mask is None:
+        if f.signed:
+            findings.lowest = min(findings.lowest, float(low + offset) if checked else float(out.min()))
         return False
     out[mask] = out[~mask].min()
     if padding is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuraxis.dicom.attributes import Common, PixelFormat, Rescale
+from neuraxis.dicom.elements import DamagedFileError
 from neuraxis.dicom.frame import Frame
 from neuraxis.dicom.meaning import Meaning, ModalityLut, linear_map, modality_lut
 from neuraxis.dicom.plausibility import zero_sectors
@@ -74,6 +75,7 @@ class Findings:
     lock: threading.Lock = field(default_factory=threading.Lock)
     caveats: dict[str, None] = field(default_factory=dict)
     keep_high_bits: bool | None = None
+    refuse_high_bits: bool = False
     zero_sectors: dict[int, NDArray[np.intp]] = field(default_factory=dict)
 
     def see(self, frame: Frame, raw: AnyArray) -> None:
@@ -81,6 +83,9 @@ class Findings:
         found = zero_sectors(raw)
         if found is not None:
             self.zero_sectors[id(frame)] = found
+
+    lowest: float = 0.0
+    """Lowest value met so far (0 at most)."""
 
     def say(self, text: str) -> None:
         """Add a caveat once."""
@@ -148,6 +153,8 @@ def stored_numbers(raw: AnyArray, plan: SlicePlan, findings: Findings, name: str
             return raw
         elif plan.overlay_bits:
             pass
+        elif findings.refuse_high_bits:
+            raise DamagedFileError(f"values exceed BitsStored {f.stored}, those of the other slices do not")
         elif findings.keep_high_bits is None:
             raise HighBitsFoundError
         elif findings.keep_high_bits:
@@ -195,6 +202,8 @@ def apply_plan(
     if out.dtype == np.int16 and (values.dtype.kind == "f" or int(values.min()) < -32768 or int(values.max()) > 32767):
         raise NeedsFloatError
     out[...] = values
+    if padded is None:
+        findings.lowest = min(findings.lowest, float(out.min()))
     return padded is not None
 
 

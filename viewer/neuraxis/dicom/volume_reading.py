@@ -12,12 +12,19 @@ import numpy as np
 
 from neuraxis.dicom.elements import UNDEFINED, DamagedFileError
 from neuraxis.dicom.frame import Frame
-from neuraxis.dicom.frame_reader import OpenFile, can_verify, makes_the_same_codestream, open_file, read_stored
+from neuraxis.dicom.frame_reader import (
+    OpenFile,
+    can_verify,
+    decoders_agree,
+    makes_the_same_codestream,
+    open_file,
+    read_stored,
+)
 from neuraxis.dicom.plausibility import lost_blocks, unlike_neighbours
 from neuraxis.dicom.slice_filling import fill_slice
 from neuraxis.dicom.stored_values import AnyArray, Findings, HighBitsFoundError, NeedsFloatError
-from neuraxis.dicom.tags import JPEG_2000
-from neuraxis.domain.volume import Volume
+from neuraxis.dicom.tags import JPEG_2000, JPEG_LOSSLESS
+from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.errors import CancelledError, ReadError
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ ShouldStop = Callable[[], bool]
 CLEARLY_ODD = 3.0
 WORTH_A_LOOK = 1.25
 """Ratios of `unlike_neighbours` from which a reversible JPEG 2000 slice is left out, or encoded again to see."""
+
+NO_TISSUE_HU = -1500
+"""No matter is less dense than air (-1000 HU); beyond noise below it lies what scanners write outside their circle."""
 
 VERIFY_ALL_VOXELS = 8_500_000
 """Reversible JPEG 2000 series up to this size (32 slices of 512 x 512) are encoded again as a whole."""
@@ -62,7 +72,9 @@ class VolumeReading:
             self._check_memory(np.dtype(kind).itemsize)
             self.array: AnyArray = np.empty(self.shape, kind)
             self.padding, self.failed, self.done = None, {}, 0
-            self.findings = Findings(keep_high_bits=self.source.keep_high_bits)
+            self.findings = Findings(
+                keep_high_bits=self.source.keep_high_bits, refuse_high_bits=self.source.refuse_high_bits
+            )
             try:
                 self._read_all()
             except NeedsFloatError:
@@ -93,9 +105,15 @@ class VolumeReading:
                 lost = lost_blocks(sectors, slots, lambda k: np.ascontiguousarray(read_stored(frames[k], opened, Findings())[0]))
             for slot, reason in lost.items():
                 self.failed[slot] = f"{frames[slot].name}: {reason}; slice left out"
-        if frames and all(f.common.transfer_syntax in JPEG_2000 and f.pixel_length == UNDEFINED for f in frames.values()):
-            for slot in self._damaged_jpeg_2000(slots, frames):
-                self.failed[slot] = f"{frames[slot].name}: the compressed picture is damaged; slice left out"
+        damaged: list[int] = []
+        compressed = bool(frames) and all(f.pixel_length == UNDEFINED for f in frames.values())
+        if compressed and all(f.common.transfer_syntax in JPEG_2000 for f in frames.values()):
+            damaged = self._damaged_jpeg_2000(slots, frames)
+        elif compressed and all(f.common.transfer_syntax in JPEG_LOSSLESS for f in frames.values()):
+            odd = unlike_neighbours(self.array, slots)
+            damaged = [k for k, ratios in odd.items() if max(ratios) > WORTH_A_LOOK and decoders_agree(frames[k]) is False]
+        for slot in damaged:
+            self.failed[slot] = f"{frames[slot].name}: the compressed picture is damaged; slice left out"
 
     def _damaged_jpeg_2000(self, slots: list[int], frames: dict[int, Frame]) -> list[int]:
         """Slices unlike their neighbours whose codestream proves damaged; small ones go by how odd they are."""
@@ -190,6 +208,8 @@ class VolumeReading:
             uids = tuple(frames[k].sop_instance_uid if k in frames else "" for k in range(self.shape[0]))
         if padding is not None and not padding.any():
             padding = None
+        if source.meaning.kind is ValueKind.HU and self.findings.lowest < NO_TISSUE_HU:
+            padding = self._mark_no_tissue(array, padding)
         if missing:
             present = np.array([k not in missing for k in range(len(array))])
             low = min(array[k].min() for k in np.flatnonzero(present))
@@ -203,6 +223,15 @@ class VolumeReading:
             array, self.geometry, kind, source.meaning.unit, source.slice_thickness_mm, padding, tuple(sorted(missing)),
             source.series_id, source.series_uid, uids, tuple(dict.fromkeys(caveats)), tuple(sorted(refused)),
         )
+
+    def _mark_no_tissue(self, array: AnyArray, padding: AnyArray | None) -> AnyArray:
+        """Mark what lies far below air as outside the scanned field: padding that the header does not declare."""
+        outside = array < NO_TISSUE_HU
+        lowest = float(array.min())
+        real = array[~outside] if padding is None else array[~(outside | padding)]
+        array[outside] = real.min() if real.size else lowest
+        self.findings.say(f"values down to {lowest:g} HU without PixelPaddingValue are taken for padding")
+        return outside if padding is None else outside | padding
 
     def _blend(self, frames: dict[int, Frame]) -> tuple[AnyArray, AnyArray | None, set[int], set[int], tuple[str, ...]]:
         """The regular grid of an uneven stack from its native slices."""

@@ -16,7 +16,7 @@ Shape3: TypeAlias = tuple[int, int, int]
 FloatArray: TypeAlias = NDArray[np.float64]
 
 SHEAR_TOLERANCE_DEGREES = 0.1
-"""Between slice step and slice normal; beyond it no length is measured across slices (gantry tilt)."""
+"""Between slice step and slice normal; beyond it a grid counts as sheared (gantry tilt), which every result says."""
 
 
 def _vector(values: ArrayLike) -> Vector3:

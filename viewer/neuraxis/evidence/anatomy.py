@@ -53,7 +53,8 @@ class Anatomy:
     @property
     def brain(self) -> BoolArray:
         """Grey and white matter, with what lies between them."""
-        return (self.labels == GREY) | (self.labels == WHITE) | (self.labels == BRAIN)
+        brain: BoolArray = np.isin(self.labels, (GREY, WHITE, BRAIN))
+        return brain
 
     def at(self, points_lps_mm: ArrayLike) -> NDArray[np.uint8]:
         """Label at points (..., 3) of the lesion's frame."""
@@ -186,7 +187,8 @@ def brain_by_opening(signal: FloatArray) -> BoolArray:
     finite = np.nan_to_num(signal, nan=0.0)
     high = float(np.percentile(finite, 99))
     core = ndimage.binary_erosion(ndimage.gaussian_filter(finite, 1.0) > 0.15 * high, iterations=4)
-    return ndimage.binary_fill_holes(_largest(core, grow=3)).astype(bool)
+    brain: BoolArray = ndimage.binary_fill_holes(_largest(core, grow=3)).astype(bool)
+    return brain
 
 
 def _largest(mask: BoolArray, grow: int) -> BoolArray:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 PRESENT_RATIO, MARKED_RATIO = 1.1, 1.5
 DEEP_VOID, SHALLOW_VOID = 0.5, 0.3
 RAYS = 72
-RULE = "blooming ratio (diameter): none < 1.1, present >= 1.1, marked >= 1.5; a void at least half as deep as its surroundings [prop]"
+RAY_STEP_MM, STAYS_RISEN_MM = 0.1, 1.5
+RULE = (
+    "none: the signal falls by less than 30 % of its surroundings; blooming ratio (diameter) of a void at least half as deep: "
+    "present >= 1.1, marked >= 1.5, below 1.1 not assessable (a dark lesion without blooming) [prop]"
+)
 
 DESCRIPTION = MetricDescription(
     key="blooming_ratio",
@@ -83,7 +87,7 @@ def measure_void(patch: Patch, centre_lps_mm: FloatArray, distance_at: object, r
     angles = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
     column, row, _ = (np.asarray(v) for v in patch.geometry.direction_lps)
     directions = np.cos(angles)[:, None] * column + np.sin(angles)[:, None] * row
-    radii = np.arange(0.0, reach_mm, 0.1)
+    radii = np.arange(0.0, reach_mm, RAY_STEP_MM)
     points = start + radii[None, :, None] * directions[:, None, :]
     values = sample(patch.values, patch.geometry, points)
     surface = np.asarray(distance_at(points))
@@ -115,18 +119,18 @@ def _radii(values: FloatArray, surface: FloatArray, radii: FloatArray, half: flo
         reference[ray] = radii[outside[0]] if len(outside) else np.nan
         if not len(outside):
             continue
-        # The void must rise within the ray and stay risen for 1 mm, else bone or a vessel continues it.
+        # The void must rise and stay risen, else bone or a vessel continues it; phase wraps draw a bright ring of less
+        # than that width into SWI, beyond which the void goes on.
         above = line >= half
         first_inside = np.flatnonzero(~above)
         if not len(first_inside) or first_inside[0] > outside[0] + 20:
             outer[ray] = 0.0
             continue
         start = first_inside[0]
-        rise = np.flatnonzero(above[start:])
-        if len(rise):
-            at = start + rise[0]
-            if above[at : at + 10].all() and len(above[at : at + 10]) == 10:
-                outer[ray] = radii[at]
+        run = round(STAYS_RISEN_MM / RAY_STEP_MM)
+        held = np.convolve(above[start:], np.ones(run), mode="valid") == run
+        if held.any():
+            outer[ray] = radii[start + int(held.argmax())]
     return outer, reference
 
 
@@ -143,7 +147,7 @@ def judge(void: Void, pixel_mm: float, residual_mm: float) -> dict[str, Answer]:
     ratio, error = void.diameter_mm / void.reference_mm, ratio_error(void, pixel_mm, residual_mm)
     text = f"void {void.diameter_mm:.1f} mm, lesion {void.reference_mm:.1f} mm: ratio {ratio:.2f} ± {error:.2f}"
     if ratio + error < PRESENT_RATIO:
-        return absent("blooming", text)
+        return unclear("blooming", f"{text}: a void no larger than the lesion, which is dark by itself")
     if ratio - error < PRESENT_RATIO:
         return unclear("blooming", f"{text}: within its uncertainty of 1.1")
     answers = present("blooming", text, "")

@@ -24,7 +24,7 @@ RIM_RATIO, RIM_VOXELS, PATTERN_VOXELS = 1.5, 6.0, 8.0
 PUNCTATE_MM = 2.0
 THICKEST_FOR_NONE_MM = 2.5
 HYPERDENSE_HU = 60.0
-"""A 90th percentile above this is denser than brain: below 100 HU it may be chronic blood as well as calcium."""
+"""A 90th percentile (noise taken off) above this is denser than brain: it may be chronic blood as well as calcium."""
 
 PRESENCE_RULE = "calcified: at least 3 touching voxels >= 100 HU, one of them >= 130 HU [lit: 100 HU; prop: 3 voxels]"
 PATTERN_RULE = "dense: (mean >= 300 or max >= 500 HU) and f130 >= 0.8; amorphous: 100 <= mean < 300 HU, f130 < 0.8 [prop]"
@@ -45,7 +45,7 @@ DESCRIPTION = MetricDescription(
     ),
     limits=(
         "below 8 voxels across only none, intermediate and dense are told apart",
-        "hyperdense (P90 at least 60 HU) but below 100 HU: calcium or blood, not assessable",
+        "hyperdense (P90, noise taken off, at least 60 HU) but below 100 HU: calcium or blood, not assessable",
         "slices above 2.5 mm cannot exclude calcification: small foci are averaged out",
         "contrast-enhanced CT: iodine may exceed 100 HU, not assessable",
         "coarse, gyriform and laminated patterns are the reader's",
@@ -208,7 +208,7 @@ def judge(numbers: CalciumNumbers, slice_mm: float) -> dict[str, Answer]:
         if slice_mm > THICKEST_FOR_NONE_MM:
             reason = f"{brightest}, but {slice_mm:.1f} mm slices average small calcifications out"
             return unclear("calcification", reason)
-        if numbers.p90 >= HYPERDENSE_HU:
+        if numbers.p90 - 1.28 * numbers.noise >= HYPERDENSE_HU:
             reason = f"{brightest}: hyperdense but below 100 HU, faint calcium or blood are not told apart"
             return unclear("calcification", reason)
         return absent("calcification", f"{brightest}: below 100 HU")

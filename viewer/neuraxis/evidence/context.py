@@ -19,6 +19,10 @@ from neuraxis.evidence.sampling import box_of_points, padded_to_nan, voxel_point
 
 T = TypeVar("T")
 
+SURROUNDINGS_MM = 2.0
+LEAST_COVERED = 0.9
+"""Share of the lesion and its surroundings that a series must cover to be measured."""
+
 
 @dataclass(frozen=True)
 class DuralTailAnswers:
@@ -150,11 +154,23 @@ class EvidenceContext:
         assert series.geometry is not None
         if not series.geometry.contains(registration.apply(self.field.centre_lps_mm)):
             return "the lesion lies outside its field of view"
+        if self._share_inside(series.geometry, registration) < LEAST_COVERED:
+            return "the lesion lies only partly inside its field of view"
         try:
             measurable = self.volume(series).is_measurable
         except NeuraxisError as error:
             return f"it could not be read: {error.found}"
         return None if measurable else "its values may not be measured: " + "; ".join(self.volume(series).caveats)
+
+    def _share_inside(self, geometry: VolumeGeometry, registration: Registration) -> float:
+        """Share of the lesion's box, with `SURROUNDINGS_MM` around it, that a grid covers."""
+        points = self.lesion.mask.points_lps_mm()
+        low, high = points.min(axis=0) - SURROUNDINGS_MM, points.max(axis=0) + SURROUNDINGS_MM
+        ends = [np.linspace(a, b, 7) for a, b in zip(low, high, strict=True)]
+        lattice = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+        index = geometry.index_from_lps(registration.apply(lattice))
+        inside = ((index >= -0.5) & (index <= np.asarray(geometry.shape_zyx) - 0.5)).all(axis=1)
+        return float(inside.mean())
 
     def reason_without(self, *roles: Role) -> str:
         """In words, why there is no measurable series of these roles."""

@@ -12,6 +12,7 @@ from neuraxis.domain.geometry import FloatArray
 from neuraxis.domain.study import Acquisition, Role, Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.evidence.anatomy import anatomy_of
+from neuraxis.evidence.calcification import DENSE_FRACTION, calcium_of
 from neuraxis.evidence.metric import Metric, MetricDescription
 from neuraxis.evidence.sampling import padded_to_nan, sample, voxel_points
 from neuraxis.evidence.verdicts import Answer, absent, not_assessable, present, tag_from, unclear
@@ -48,7 +49,8 @@ DESCRIPTION = MetricDescription(
     limits=(
         "without a pre-contrast T1 of the same kind nothing is said",
         "at 4 mm rim and solid enhancement cannot be told apart: one voxel of misregistration looks like a rim",
-        "calcified voxels cannot enhance and are left out of the pattern",
+        "calcified voxels cannot enhance and are left out of the pattern; in a lesion filled by calcium that enhances "
+        "nowhere around it, none is not assessable",
         "a vessel that touches the lesion enhances too; it is asked to come from 4 of 8 directions for that reason",
         "grades (mild, intense) and shapes other than rim and homogeneous are the reader's",
     ),
@@ -315,6 +317,10 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     patch = difference.patch
     forbidden = pattern_allowed(context.diameter_mm, patch.slice_mm, difference.residual_mm)
     answers = judge(numbers, difference.residual_mm, forbidden)
+    calcium, _, _ = calcium_of(context)
+    if answers["none"][0] is Verdict.SUPPORTS and calcium is not None and calcium.f130 >= DENSE_FRACTION:
+        why = "calcium fills the lesion and leaves no signal in which enhancement could show; none around it"
+        answers = unclear("enhancement", f"{answers['none'][1]}; {why}")
     base = Evidence(
         DESCRIPTION.key, numbers.index, "1", difference.post.series_uid, RULE, *answers["present"],
         2 * numbers.control_sd, context.field.centre_lps_mm, context.frame,

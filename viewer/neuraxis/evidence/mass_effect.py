@@ -13,6 +13,7 @@ from neuraxis.domain.study import Role, Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.evidence.anatomy import anatomy_of, references
 from neuraxis.evidence.metric import Metric, MetricDescription
+from neuraxis.evidence.oedema import bright_tissue
 from neuraxis.evidence.sampling import sample
 from neuraxis.evidence.symmetry import midline_of
 from neuraxis.evidence.verdicts import Answer, absent, not_assessable, tag_from, unclear
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SURROUNDED = 0.75
 RAY_STEP_MM, REACH_MM, EDGE_MM = 0.25, 8.0, 2.0
 FEWEST_CONTACTS = 0.03
+MOST_INDENTED, HIDDEN_MM3 = 0.65, 50.0
 MILD_MM, MODERATE_MM = 3.0, 6.0
 RULE = (
     "none: CSF between lesion and brain in every direction; present: contact, and the lesion reaches "
@@ -42,7 +44,8 @@ DESCRIPTION = MetricDescription(
     inputs=("T2 (or CISS)", "reference tissue", "midline", "lesion mask, registered"),
     rules=(RULE, "moderate and severe: the reader's; numbers are shown"),
     limits=(
-        "a lesion surrounded by brain shows no indentation: not assessable",
+        "oedema hides the border of brain and CSF: not assessable",
+        "a lesion surrounded by brain, or mostly inside where brain would be, shows no indentation: not assessable",
         "near the midline there is no other side to compare with",
         "normal asymmetry of 1 to 2 mm limits what can be called",
     ),
@@ -63,6 +66,8 @@ class MassNumbers:
     residual_csf_ratio: float | None
     voxel_mm: float
     residual_mm: float
+    diameter_mm: float = 100.0
+    bright_mm3: float = 0.0
 
 
 def assess(context: EvidenceContext) -> tuple[Tag, ...]:
@@ -95,6 +100,9 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
 def judge(numbers: MassNumbers) -> dict[str, Answer]:
     """Verdict for each value of the concept."""
     error = numbers.voxel_mm + numbers.residual_mm
+    if numbers.bright_mm3 > HIDDEN_MM3:
+        why = f"{numbers.bright_mm3:.0f} mm3 of bright tissue around the lesion hide the border of brain and CSF"
+        return unclear("mass_effect", why)
     if numbers.gap_mm is None:
         return unclear("mass_effect", "no brain was found within 15 mm of the lesion")
     text = f"gap to brain {numbers.gap_mm:.1f} ± {error:.1f} mm, contact {100 * numbers.contact:.0f} % of the surface"
@@ -108,6 +116,8 @@ def judge(numbers: MassNumbers) -> dict[str, Answer]:
         return unclear("mass_effect", f"{text}; near the midline there is no other side to compare with")
     depth, depth_error = numbers.indentation_mm, numbers.indentation_error_mm
     text = f"{text}; reaches {depth:.1f} ± {depth_error:.1f} mm into mirrored brain"
+    if depth > MOST_INDENTED * numbers.diameter_mm:
+        return unclear("mass_effect", f"{text}: most of it lies where brain would be, in or against brain is not told")
     if depth <= depth_error:
         return unclear("mass_effect", f"{text}: contact without measurable deformity")
     answers: dict[str, Answer] = dict.fromkeys(("moderate", "severe"), (Verdict.NEUTRAL, f"{text}; the degree is told by the reader"))
@@ -149,7 +159,11 @@ def _measure(
         fluid, fluid_m = (patch.values > half) & near, (values > half) & near
         csf_ratio = float(fluid.sum() / fluid_m.sum()) if fluid_m.sum() > 20 else None
     ratio = _half_width_ratio(context, patch, brain) if plane is not None else None
-    return MassNumbers(gap, contact, indentation, error, ratio, csf_ratio, voxel, patch.registration.residual_mm)
+    bright = bright_tissue(context)
+    return MassNumbers(
+        gap, contact, indentation, error, ratio, csf_ratio, voxel, patch.registration.residual_mm, context.diameter_mm,
+        0.0 if isinstance(bright, str) else bright.numbers.volume_mm3 - (bright.numbers.mirrored_mm3 or 0.0),
+    )
 
 
 def _brain(values: FloatArray, inside: NDArray[np.bool_], half: float, grey: float) -> NDArray[np.bool_]:

@@ -29,6 +29,7 @@ from neuraxis.figures.recipe import (
     Recipe,
     SeriesReference,
     VolumePanel,
+    WindowSpec,
     caption_literal,
 )
 from neuraxis.figures.sampling import PixelGrid, sample_grid
@@ -168,13 +169,14 @@ def _draft(
     volume = shelf.volume(series)
     spec = panel_plane(stated, series, volume, point, target.size_mm)
     values = preview(spec, volume, registrations)
+    window = panel_window(stated.window, volume, values)
     panel = VolumePanel(
-        letter=stated.label, plane=spec, window=panel_window(stated.window, volume, values),
+        letter=stated.label, plane=spec, window=window,
         series=SeriesReference(
             series_uid=series.series_uid, series_id=series.id, role=series.role.role.value,
             pixel_sha256=pixel_sha256(volume),
         ),
-        show_letter=not is_positional(stated.label), show_window=volume.kind is ValueKind.HU, scale_bar_mm=10.0 if spec.field_of_view_mm[0] < 170 else 50.0, text=_heading(stated, series),
+        show_letter=not is_positional(stated.label), show_window=volume.kind is ValueKind.HU, scale_bar_mm=10.0 if spec.field_of_view_mm[0] < 170 else 50.0, text=_heading(series, window),
     )
     notes = [choice.note] if choice.note else []
     if stated.plane is None:
@@ -186,12 +188,11 @@ def _placeholder(stated: legend.Panel, reason: str) -> PlaceholderPanel:
     return PlaceholderPanel(letter=stated.label, reason=reason[:400])
 
 
-def _heading(stated: legend.Panel, series: Series) -> str:
-    """What stands in the panel's corner: the sequence, and the window's name where the legend states one."""
+def _heading(series: Series, window: WindowSpec) -> str:
+    """What stands in the panel's corner: the sequence, for CT with the name of the window."""
     role = series.role.role
     names = {Role.T1C: "T1 + C", Role.SWI_MINIP: "SWI minIP", Role.SWI_PHASE: "SWI phase"}
-    window = {"bone": " bone", "soft_tissue": " soft tissue", "brain": " brain"}.get(stated.window or "", "")
-    return names.get(role, role.value) + (window if role is Role.CT else "")
+    return f"CT {window.name}" if role is Role.CT and window.name != "automatic" else names.get(role, role.value)
 
 
 def _with_paired_windows(

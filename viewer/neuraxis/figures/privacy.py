@@ -43,8 +43,8 @@ def check_privacy(
     burned_in : BurnedInAnnotation (0028,0301) is YES.
     secondary_capture : the series is a secondary capture (its pixels may hold any text).
     full_face : CT or MR, and either a sagittal view in which the anterior skin shows a nose (see `NOSE_MM`) along at
-        least `FACE_PROFILE_MM`, or a coronal, sagittal or oblique projection thicker than `FACE_SLAB_MM` that reaches
-        the anterior skin. A single coronal or axial slice does not show a face.
+        least `FACE_PROFILE_MM`, or a coronal, sagittal or oblique maximum or mean projection thicker than `FACE_SLAB_MM`
+        with tissue along at least `FACE_PROFILE_MM`. A single coronal or axial slice does not show a face.
     """
     where = f"panel {panel.letter}"
     if series.acquisition.burned_in_annotation.strip().upper() == "YES" and "burned_in" not in allowed:
@@ -77,7 +77,7 @@ def shows_face(panel: VolumePanel, volume: Volume, registrations: RegistrationSe
     values = sample_grid(volume, grid, "nearest", registrations)
     tissue = _tissue(values, volume)
     if plane.slab_mm > FACE_SLAB_MM:
-        return _reaches_anterior_skin(panel, tissue)
+        return _projects_a_surface(panel, tissue)
     if normal[0] < 0.8:
         return False
     # with anterior on the left and head up, whatever way the panel is turned
@@ -96,8 +96,8 @@ def _tissue(values: NDArray[np.float32], volume: Volume) -> NDArray[np.bool_]:
     return np.nan_to_num(values, nan=-np.inf) > limit
 
 
-def _reaches_anterior_skin(panel: VolumePanel, tissue: NDArray[np.bool_]) -> bool:
-    """A projection from the front shows the surface; one from the side shows its outline."""
+def _projects_a_surface(panel: VolumePanel, tissue: NDArray[np.bool_]) -> bool:
+    """Whether a thick projection sums up enough head to show its surface or outline."""
     lengths = tissue.sum(axis=0).max(initial=0) * _COARSE_MM
     return bool(lengths >= FACE_PROFILE_MM and panel.plane.projection in ("max", "mean"))
 

@@ -110,7 +110,7 @@ def _difference(series: Series, panel: Panel, wanted: Role) -> str:
     if series.role.role is not wanted:
         notes.append(f"{wanted.value} is named, {series.role.role.value} is what the study has")
     assert series.geometry is not None
-    if panel.plane in NORMALS:
+    if panel.plane is not None and panel.plane in NORMALS:
         cosine = abs(float(np.dot(series.geometry.slice_normal_lps, NORMALS[panel.plane])))
         if cosine < np.cos(np.deg2rad(ACQUIRED_WITHIN_DEGREES)):
             step = series.geometry.slice_distance_mm

@@ -219,7 +219,7 @@ def _volumes(subject: _Subject, model: SizeModel | None) -> tuple[Quantity, Quan
 def _as_range(subject: _Subject, integral: Quantity, voxel_sum: Quantity) -> Quantity:
     """A volume between the sums that thick slices allow, as middle and half width."""
     thickness = max(subject.volume.slice_thickness_mm or 0.0, subject.slice_step_mm)
-    doubt = 1 + 0.7 * thickness / _equivalent_mm(max(subject.mesh.volume_mm3, 1e-3))
+    doubt = 1 + thickness / _equivalent_mm(max(subject.mesh.volume_mm3, 1e-3))
     low = min(integral.value, voxel_sum.value, subject.mesh.volume_mm3) / doubt
     high = max(integral.value, voxel_sum.value, subject.mesh.volume_mm3) * doubt
     return Quantity(

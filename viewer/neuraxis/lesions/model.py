@@ -36,7 +36,7 @@ UNEVEN = (0.5, 2.5)
 LENGTH_FLOOR_MM = 0.0045
 VOLUME_FLOOR = 0.0025
 MODEL_ERROR = 1.1
-THICKNESS_ERROR = 0.1
+THICKNESS_ERROR = 0.13
 LARGER_OF_TWO = 1.25
 """Noise makes the longer of two equal axes look longer. These five make the 95 % interval hold in the accuracy study (`neuraxis.lesions.accuracy`)."""
 """RMS residual over contrast, beyond the noise, up to which a lesion counts as an ellipsoid."""
@@ -156,7 +156,7 @@ def _decide(
     is_ellipsoid = excess <= GOOD_MISFIT
     if not is_ellipsoid:
         lengths, spread = _corrected_surface(scene, fit, lengths, spread, excess)
-    model_error = _model_error(fit, sizes)
+    model_error = min(_model_error(fit, sizes), VAGUE)
     thick = THICKNESS_ERROR * scene.thickness_mm * (scene.thickness_mm / lengths[:3]) ** 2
     # what the fit leaves unexplained beyond the noise speaks of a shape or blur that the model does not have
     unexplained = fit.blur_in_plane_mm * excess

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from neuraxis.app.session import Message, StudySession
+from neuraxis.app.open_study import Message
+from neuraxis.app.session import StudySession
 from neuraxis.ui.connections import Connections
 
 

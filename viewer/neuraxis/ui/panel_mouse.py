@@ -66,7 +66,7 @@ class PanelMouse:
         at = event.position()
         if self._button is None:
             reading = self.panel.scene.reading_at(at.x(), at.y())
-            self.panel.hovered.emit(reading.text if reading else "")
+            self.panel.hovered.emit(self.panel, reading)
             if self.placing.is_busy:
                 self.placing.move(at)
             return

@@ -275,8 +275,24 @@ class ReadingGrid(QWidget):
     def _seed(self, series_id: str, point: Any) -> None:
         self.session.guard(lambda: (self.session.segment_at(series_id, point), None)[1])
 
-    def _hovered(self, text: str) -> None:
-        self.hovered.emit(text)
+    def _hovered(self, panel: Any, reading: Any) -> None:
+        """The voxel under the mouse, and what the other series hold at that point."""
+        series = panel.scene.series
+        if reading is None or series is None:
+            self.hovered.emit("")
+            return
+        parts = [f"{series.role.role.value} {reading.text}"]
+        told = {series.id}
+        for other in self.panels:
+            theirs = other.scene.series
+            if theirs is None or theirs.id in told or other.scene.volume is None:
+                continue
+            told.add(theirs.id)
+            way = self.session.link(series, theirs).registration
+            if way is not None:
+                there = other.scene.reading_of(vector3(way.apply(reading.point_lps_mm)))
+                parts.append(f"{theirs.role.role.value} {there.number}")
+        self.hovered.emit("   |   ".join(parts))
 
     # Cine
 

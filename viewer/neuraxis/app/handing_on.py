@@ -1,0 +1,53 @@
+"""Hands a lesion on: DICOM SR and SEG for other systems, JSON for programs."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+
+from neuraxis.domain.lesion import Lesion
+from neuraxis.domain.study import Series
+from neuraxis.domain.tag import Tag
+from neuraxis.output import write_json
+
+FILES = ("measurements.json", "tags.json", "seg.dcm", "sr.dcm")
+
+
+def export_names(lesion: Lesion) -> tuple[str, ...]:
+    """Names of the files of a lesion; they hold nothing of the patient."""
+    return tuple(f"{lesion.label.replace(' ', '-')}-{name}" for name in FILES)
+
+
+def export_lesion(
+    lesion: Lesion, tags: tuple[Tag, ...], series: Series, folder: Path, written_at: datetime.datetime,
+    progress: Callable[[float, str], None],
+) -> tuple[Path, ...]:
+    """Write the lesion's numbers, tags, segmentation and report into a folder; returns the files.
+
+    Parameters
+    ----------
+    series : on which the lesion was measured
+    written_at : clock of the DICOM objects: the same clock gives the same bytes
+
+    Raises
+    ------
+    WriteError
+        When the folder cannot be written to.
+    """
+    from neuraxis.interop.identity import UidSource
+    from neuraxis.interop.measurement_json import measurement_to_json
+    from neuraxis.interop.seg import write_seg
+    from neuraxis.interop.sr import write_sr
+
+    sizes_file, tags_file, seg_file, sr_file = (folder / name for name in export_names(lesion))
+    sizes = measurement_to_json(lesion.measurement)
+    progress(0.1, "measurements")
+    write_json(sizes_file, sizes)
+    write_json(tags_file, {"lesion": sizes, "tags": [t.to_json() for t in tags]})
+    progress(0.4, "DICOM SEG")
+    uids = UidSource(f"{lesion.tracking_uid} {written_at.isoformat()}")
+    write_seg(lesion, series, seg_file, author=None, uids=uids, written_at=written_at)
+    progress(0.7, "DICOM SR")
+    write_sr(lesion, tags, series, sr_file, seg_path=seg_file, author=None, uids=uids, written_at=written_at)
+    return sizes_file, tags_file, seg_file, sr_file
