@@ -10,6 +10,7 @@ from napari_neuraxis.sessions import acquire
 from neuraxis.app.options import Tool
 from neuraxis.domain.window import Window, automatic_window, window_presets
 from neuraxis.errors import NeuraxisError
+from neuraxis.ui.drawing_sheet import DrawingSheet
 from neuraxis.ui.layer_links import set_limits
 from neuraxis.ui.lesion_sheet import LesionSheet
 from neuraxis.ui.load_report import LoadReportDialog
@@ -200,7 +201,8 @@ class LesionDock(NeuraxisDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.sheet = self.add_part(LesionSheet(self.session, self), 1)
+        self.sheet = self.add_part(LesionSheet(self.session, self), 2)
+        self.drawings = self.add_part(DrawingSheet(self.session, self), 1)
         self.sheet.segment_requested.connect(self.take_tool)
         self.sheet.jump_requested.connect(self.jump)
         self._callback: Any = None

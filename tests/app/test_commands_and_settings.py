@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.app.synthetic_study import head_study, series_of, study_of
 
 from neuraxis.app.commands import COMMANDS, with_keys
-from neuraxis.app.hanging import best_hanging, hang, hanging, hangings
+from neuraxis.app.hanging import (
+    best_hanging,
+    hang,
+    hanging,
+    hanging_from_json,
+    hanging_from_states,
+    hanging_to_json,
+    hangings,
+)
 from neuraxis.app.settings import Settings, load_settings, save_settings
 from neuraxis.app.views import Orientation
 from neuraxis.domain.study import Role
@@ -72,6 +81,7 @@ def test_a_series_of_unknown_role_is_not_hung_by_role() -> None:
 def test_settings_come_back_and_hold_no_name_of_a_patient(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "settings.json"
     settings = Settings(theme="light", keys={"tool.length": ("Ctrl+L",)}).with_recent("/data/a", "CT, T1")
+    settings = settings.with_hanging(replace(hanging("brain_bone"), key="own mine", name="mine"))
     save_settings(settings, path)
     assert load_settings(path) == settings
     assert set(json.loads(path.read_text())["recent"][0]) == {"path", "summary"}
@@ -81,7 +91,23 @@ def test_settings_come_back_and_hold_no_name_of_a_patient(tmp_path: Path) -> Non
     assert settings.recent[0].path == "/data/19"
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{\"theme\": 5, \"recent\": [1], \"keys\": 7}", "\u0000"])
+def test_a_saved_layout_hangs_another_study_the_same_way() -> None:
+    study = head_study()
+    states = hang(hanging("lesion"), study.series)
+    own = hanging_from_states("mine", 2, 3, states, study.series)
+    assert hanging_from_json(json.loads(json.dumps(hanging_to_json(own)))) == own
+    assert hang(own, study.series) == states
+
+
+@pytest.mark.parametrize("change", [{"rows": 5}, {"panels": []}, {"panels": [{"roles": ["T9"], "plane": "axial",
+                                                                               "window": ""}], "rows": 1, "columns": 1}])
+def test_a_hanging_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
+    entry = {**hanging_to_json(hanging("brain_bone")), **change}
+    with pytest.raises(UsageError, match="hanging"):
+        hanging_from_json(entry)
+
+
+@pytest.mark.parametrize("content", ["{\"hangings\": [{\"rows\": 7}]}", "", "[]", "{\"theme\": 5, \"recent\": [1], \"keys\": 7}", "\u0000"])
 def test_broken_settings_fall_back_to_the_defaults(tmp_path: Path, content: str) -> None:
     path = tmp_path / "settings.json"
     path.write_text(content)

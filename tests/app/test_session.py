@@ -260,3 +260,25 @@ def test_the_study_behind_a_series_without_a_frame_stands_alone(session: StudySe
     assert series is not None
     session.set_point(series, (1.0, 2.0, 3.0))
     assert session.point_in(series) == (1.0, 2.0, 3.0)
+
+
+def test_post_minus_pre_shows_what_enhances_and_nothing_else(session: StudySession, mailbox: Mailbox) -> None:
+    load(session, mailbox)
+    pre, post, ct = (session.find_series(k) for k in ("s3", "s6", "s1"))
+    assert pre is not None
+    assert post is not None
+    assert ct is not None
+    session.subtract(post, pre)
+    mailbox.run_until(lambda: not session.jobs.jobs)
+    made = session.series[-1]
+    difference = made.volume()
+    inside = difference.array[difference.geometry.nearest_index((-8.0, 5.0, 5.0))]
+    outside = difference.array[difference.geometry.nearest_index((20.0, 20.0, 5.0))]
+    assert inside == pytest.approx(180, abs=25)
+    assert outside == pytest.approx(0, abs=25)
+    assert not difference.is_measurable
+    assert "computed" in made.description
+    told: list[Message] = []
+    session.message_posted.connect(told.append)
+    assert session.subtract(post, ct) is None
+    assert "not registered" in told[0].text

@@ -289,3 +289,33 @@ def test_the_napari_canvas_is_made_on_request_and_shows_the_series(
     qtbot.wait(200)
     keep(window, "napari_dock")
     assert np.isfinite(dock.model.camera.zoom)
+
+
+def test_without_a_display_the_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from neuraxis.desktop import run
+    from neuraxis.errors import NeuraxisError
+
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(NeuraxisError, match="no display"):
+        run(None)
+
+
+def test_the_program_runs_until_its_window_is_closed(qtbot: Any, tmp_path: Path, flush_deleted: None) -> None:
+    from neuraxis.desktop import run
+
+    seen: list[str] = []
+
+    def look_and_close() -> None:
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, WorkstationWindow) and widget.isVisible():
+                seen.append(widget.message_bar.text)
+                if widget.session.jobs.jobs:
+                    QTimer.singleShot(100, look_and_close)
+                    return
+                widget.close()
+
+    QTimer.singleShot(300, look_and_close)
+    assert run(str(tmp_path)) == 0
+    assert "What to do:" in seen[-1]

@@ -288,3 +288,19 @@ def test_progress_is_told_and_reading_can_be_stopped(tmp_path: Path, dicom: Any)
 def test_a_path_that_is_not_there_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="expected: a DICOM file, folder or zip archive"):
         open_study(tmp_path / "nothing")
+
+
+def test_a_dicomdir_is_compared_with_its_folder(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    dicom.series(tmp_path, count=5)
+    names = ["IM001.dcm", "IM002.dcm", "GONE", "..\\..\\etc\\passwd"]
+    records = [{0x00041430: ("CS", "IMAGE"), 0x00041500: ("CS", name)} for name in names]
+    body = dicom.element(0x00041220, "SQ", records)
+    meta = dicom.elements({0x00020002: ("UI", "1.2.840.10008.1.3.10"), 0x00020010: ("UI", "1.2.840.10008.1.2.1")})
+    head = bytes(128) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta)) + meta
+    (tmp_path / "DICOMDIR").write_bytes(head + body)
+    for path in (tmp_path, tmp_path / "DICOMDIR"):
+        study = open_study(path)
+        assert_true(study.series[0].volume(), 5)
+        assert "DICOMDIR names 1 files outside its folder: left out" in study.report.notes
+        assert "DICOMDIR names 1 files that are not there and misses 3 that are; the folder itself was read" in study.report.notes
+        assert study.report.set_apart[0].reason.startswith("DICOMDIR is a DICOMDIR")

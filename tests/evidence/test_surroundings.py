@@ -50,6 +50,15 @@ def test_bone_that_continues_the_void_is_left_out(
     assert tag.evidence[0].value == pytest.approx(5 / 3, abs=0.15)
 
 
+def test_dark_spots_in_a_bright_lesion_are_neither_blooming_nor_its_absence(
+    make_context: Callable[..., EvidenceContext], grid: VolumeGeometry, radius: NDArray[np.float64]
+) -> None:
+    spot = np.linalg.norm(voxel_points(grid) - np.array([1.0, 0, 0]), axis=-1) < 1.0
+    (tag,) = assess_blooming(make_context(radius <= 5, {Role.CT: radius, Role.SWI: np.where(spot, 10.0, 300.0)}, grid))
+    assert {v for _, v, _ in tag.values} == {Verdict.NOT_ASSESSABLE}
+    assert "spots" in tag.verdict_on("none")[1]
+
+
 def test_a_thin_bright_ring_of_wrapped_phase_does_not_end_the_void(
     make_context: Callable[..., EvidenceContext], grid: VolumeGeometry, radius: NDArray[np.float64]
 ) -> None:

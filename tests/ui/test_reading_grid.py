@@ -23,6 +23,7 @@ from neuraxis.domain.transform import Registration
 from neuraxis.domain.window import Window, window_preset
 from neuraxis.ui.dispatch import GuiThread
 from neuraxis.ui.grid_commands import GridCommands
+from neuraxis.ui.message_bar import ProgressLine
 from neuraxis.ui.reading_grid import ReadingGrid
 
 pytestmark = pytest.mark.gui
@@ -335,3 +336,43 @@ def test_a_series_without_a_grid_is_shown_picture_by_picture(qtbot: Any, flush_d
     panel.grab()
     desk.grid.detach()
     desk.session.close()
+
+
+def test_loading_can_be_stopped_and_taken_up_again(qtbot: Any, flush_deleted: None) -> None:
+    import threading
+
+    gate = threading.Event()
+    series = head_study().series[0]
+
+    class SlowSource:
+        def read_volume(self) -> Any:
+            gate.wait(10)
+            return series.source.read_volume()
+
+        def read_slice(self, index: int) -> Any:
+            return series.source.read_slice(index)
+
+        def read_picture(self, index: int) -> Any:
+            return series.source.read_picture(index)
+
+    thread = GuiThread()
+    session = StudySession(thread.deliver)
+    line = ProgressLine(session)
+    grid = ReadingGrid(session)
+    qtbot.addWidget(line)
+    qtbot.addWidget(grid)
+    grid.resize(500, 400)
+    grid.show()
+    session.set_study(study_of(replace(series, source=SlowSource())))
+    panel = grid.panels[0]
+    qtbot.waitUntil(lambda: panel.scene.picture() is not None, timeout=5000)
+    assert panel.scene.volume is None, "the first picture is there before the volume"
+    line.stop_all()
+    gate.set()
+    qtbot.waitUntil(lambda: not session.jobs.jobs, timeout=5000)
+    QTest.mouseClick(panel, LEFT)
+    qtbot.waitUntil(lambda: session.volume("s1") is not None and not session.jobs.jobs, timeout=5000)
+    assert session.window("s1") == window_preset("brain")
+    line.detach()
+    grid.detach()
+    session.close()

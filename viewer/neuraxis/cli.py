@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import json
 import os
 import sys
@@ -337,6 +338,32 @@ def figure(
     for note in (*notes, *drawn.notes):
         _tell(f"note: {note}")
     print(f"wrote {out}")
+
+
+class Benchmark(enum.StrEnum):
+    """What can be measured."""
+
+    READING = "reading"
+    ACCURACY = "accuracy"
+
+
+@app.command(epilog="Example: neuraxis bench reading --quick")
+def bench(
+    what: Annotated[Benchmark, typer.Argument(help="speed of reading, or accuracy of measuring")] = Benchmark.READING,
+    quick: Annotated[bool, typer.Option("--quick", help="small data, for a first look")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="interleaved runs of each program")] = 5,
+) -> None:
+    """Speed and accuracy, side by side with what a user would otherwise pick."""
+    from neuraxis.app.benchmarks import accuracy_lines, reading_lines
+
+    with _progress() as progress:
+        lines = (
+            accuracy_lines(quick=quick, tell=lambda text: progress(0.0, text))
+            if what is Benchmark.ACCURACY
+            else reading_lines(quick=quick, repeats=repeats, tell=lambda text: progress(0.0, text))
+        )
+        for line in lines:
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import chain
+from typing import Any
 
 from neuraxis.app.panel_state import PanelState
 from neuraxis.app.views import Orientation
 from neuraxis.domain.study import LoadReport, Role, Series, Study
-from neuraxis.domain.window import window_preset
+from neuraxis.domain.window import window_preset, window_presets
 from neuraxis.errors import UsageError
 
 MAX_ROWS, MAX_COLUMNS = 2, 4
@@ -51,6 +53,59 @@ def hangings() -> tuple[Hanging, ...]:
         )
         for e in entries
     )
+
+
+def hanging_from_states(
+    name: str, rows: int, columns: int, states: Sequence[PanelState], series: Sequence[Series]
+) -> Hanging:
+    """What hangs now as a protocol: the role, plane and preset of each panel."""
+    roles = {s.id: s.role.role.value for s in series}
+    presets = {p.name for p in window_presets()}
+    cells = tuple(
+        HangingCell(
+            (roles[s.series_id],) if s.series_id in roles else (), s.orientation,
+            s.window.name if s.window is not None and s.window.name in presets else "",
+        )
+        for s in states
+    )
+    return Hanging(f"own {name}", name, rows, columns, cells)
+
+
+def hanging_to_json(protocol: Hanging) -> dict[str, object]:
+    """As in `hangings.json`."""
+    return {
+        "name": protocol.name, "key": protocol.key, "rows": protocol.rows, "columns": protocol.columns,
+        "panels": [{"roles": list(c.roles), "plane": c.plane.value, "window": c.window} for c in protocol.cells],
+    }
+
+
+def hanging_from_json(entry: Mapping[str, Any]) -> Hanging:
+    """A protocol of a settings file.
+
+    Raises
+    ------
+    UsageError
+        When it names a plane, role or window that is not known, or has another number of panels than its layout.
+    """
+    try:
+        cells = tuple(
+            HangingCell(tuple(str(r) for r in p["roles"]), Orientation(p["plane"]), str(p["window"]))
+            for p in entry["panels"]
+        )
+        made = Hanging(str(entry["key"]), str(entry["name"]), int(entry["rows"]), int(entry["columns"]), cells)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError("hanging protocol that cannot be read", expected="name, key, rows, columns, panels") from error
+    known = {r.value for r in Role} | {"*"}
+    if not set(chain.from_iterable(c.roles for c in cells)) <= known or any(
+        c.window and c.window not in {p.name for p in window_presets()} for c in cells
+    ):
+        raise UsageError(f"hanging {made.name!r} with an unknown role or window", expected="roles and presets as listed")
+    if not (1 <= made.rows <= MAX_ROWS and 1 <= made.columns <= MAX_COLUMNS) or len(cells) != made.rows * made.columns:
+        raise UsageError(
+            f"hanging {made.name!r} of {made.rows} x {made.columns} with {len(cells)} panels",
+            expected=f"up to {MAX_ROWS} x {MAX_COLUMNS}, one entry a panel",
+        )
+    return made
 
 
 def hanging(key: str) -> Hanging:

@@ -60,6 +60,25 @@ class CachedSource:
         return self._source.read_picture(index)
 
 
+class HeldVolume:
+    """The source of a volume that was computed and is in memory."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._volume = volume
+
+    def read_volume(self) -> Volume:
+        """The volume."""
+        return self._volume
+
+    def read_slice(self, index: int) -> NDArray[Any]:
+        """One slice."""
+        return np.asarray(self._volume.array[index])
+
+    def read_picture(self, index: int) -> NDArray[np.uint8]:
+        """One slice in its automatic window."""
+        return automatic_window(self._volume.array).to_grey(self.read_slice(index))
+
+
 @dataclass(frozen=True, eq=False)
 class Preview:
     """One acquired slice, shown while the rest of the series is read."""
@@ -86,6 +105,7 @@ class OpenStudy:
     study_changed : another study, or none, is open
     volume_loaded(series_id), volume_failed(series_id, message), preview_loaded(series_id)
     window_changed(series_id)
+    series_added(series_id) : a computed series stands beside those of the file
     """
 
     study_changed = Signal()
@@ -93,6 +113,7 @@ class OpenStudy:
     volume_failed = Signal(str, object)
     preview_loaded = Signal(str)
     window_changed = Signal(str)
+    series_added = Signal(str)
 
     def __init__(self, deliver: Deliver) -> None:
         self.jobs = JobRunner(deliver)
@@ -109,6 +130,14 @@ class OpenStudy:
         self._sources = {s.id: CachedSource(s) for s in study.series}
         series = tuple(replace(s, source=self._sources[s.id]) for s in study.series)
         self.study, self.path = replace(study, series=series), path
+
+    def add_series(self, series: Series) -> None:
+        """One more series beside those of the file (computed ones)."""
+        if self.study is not None:
+            source = CachedSource(series)
+            self._sources[series.id] = source
+            self.study = replace(self.study, series=(*self.study.series, replace(series, source=source)))
+            self.series_added.emit(series.id)
 
     def _forget_study(self) -> None:
         for job in self.jobs.jobs:
@@ -221,6 +250,11 @@ class OpenStudy:
 
     def window(self, series_id: str) -> Window | None:
         """The window of a series; None until its voxels are there."""
+        if series_id not in self._windows:
+            # the voxels may be there although the job that read them was stopped, or is just about to report
+            volume, series = self.volume(series_id), self.find_series(series_id)
+            if volume is not None and series is not None:
+                self._windows[series_id] = default_window(series, volume)
         return self._windows.get(series_id)
 
     def set_window(self, series_id: str, window: Window) -> None:

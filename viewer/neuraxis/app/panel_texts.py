@@ -40,10 +40,14 @@ def position_text(normal: Vector3, point_lps_mm: Vector3) -> str:
     return f"{orientation_letters(vector3(direction))} {abs(value):.1f} mm"
 
 
-def slice_text(series: Series, volume: Volume, view: NativeView, picture: Picture, on_plane: Vector3) -> str:
-    """Slice number, position, thickness and spacing, slab."""
+def slice_text(
+    series: Series, volume: Volume, view: NativeView, picture: Picture, on_plane: Vector3,
+    turned: tuple[float, float] = (0.0, 0.0),
+) -> str:
+    """Slice number, position, thickness and spacing; for oblique planes by how much they are turned."""
     if picture.slice_index is None:
-        return f"{view.orientation.value}, oblique\n{position_text(view.normal, on_plane)}"
+        a, b = turned
+        return f"{view.orientation.value}, turned {a:.0f}° {b:.0f}°\n{position_text(view.normal, on_plane)}"
     count = slice_count(volume.geometry, view)
     # counted in the direction in which the normal grows, so that numbers rise towards head, posterior and right
     number = picture.slice_index + 1 if view.slice_sign > 0 else count - picture.slice_index

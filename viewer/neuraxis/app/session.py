@@ -315,6 +315,30 @@ class StudySession(OpenStudy):
         kept = tuple(k for k in known if k != image) if image in known else (*known, image)
         self.change("key image", replace(self.case, key_images=kept))
 
+    def subtract(self, post: Series, pre: Series) -> Job | None:
+        """Add post minus pre as a computed series, in the background; needs one frame or an accepted registration."""
+        from neuraxis.app.subtraction import subtract, subtraction_series
+
+        link = LinkState.between(frame_key(post), frame_key(pre), self.case.registrations)
+        if link.registration is None:
+            self.post_error(UsageError(
+                f"{post.title} and {pre.title} are not registered", expected="one frame of reference",
+                remedy="register and accept under Linking first",
+            ))
+            return None
+        way = None if link.same_frame else link.registration
+        number = 1 + sum(s.id.startswith("computed") for s in self.series)
+
+        def work(job: Job) -> Series:
+            job.report(0.1, "reading")
+            a, b = post.volume(), pre.volume()
+            job.report(0.4, "subtracting")
+            return subtraction_series(post, pre, subtract(a, b, way), number)
+
+        return self.jobs.start(
+            f"{post.role.role.value} minus {pre.role.role.value}", "subtract", work, self.add_series, self.post_error
+        )
+
     def export_lesion(self, tracking_uid: str, folder: Path) -> Job | None:
         """Write a lesion as SR, SEG and JSON into a folder, in the background."""
         from neuraxis.app.handing_on import export_lesion

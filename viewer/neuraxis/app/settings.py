@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from neuraxis.errors import WriteError
+from neuraxis.app.hanging import Hanging, hanging_from_json, hanging_to_json
+from neuraxis.errors import UsageError, WriteError
 
 RECENT_LIMIT = 10
 
@@ -30,6 +32,12 @@ class Settings:
     reader: str = ""
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     recent: tuple[RecentStudy, ...] = ()
+    hangings: tuple[Hanging, ...] = ()
+
+    def with_hanging(self, protocol: Hanging) -> Settings:
+        """With a protocol of the user's own, in place of one of the same name."""
+        kept = tuple(h for h in self.hangings if h.key != protocol.key)
+        return replace(self, hangings=(*kept, protocol))
 
     def with_recent(self, path: str, summary: str) -> Settings:
         """With a study put first in the list."""
@@ -71,7 +79,16 @@ def _from_json(data: dict[str, Any]) -> Settings:
             RecentStudy(str(r["path"]), str(r.get("summary", "")))
             for r in recent if isinstance(r, dict) and "path" in r
         )[:RECENT_LIMIT] if isinstance(recent, list) else (),
+        hangings=_own_hangings(data.get("hangings")),
     )
+
+
+def _own_hangings(entries: object) -> tuple[Hanging, ...]:
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        with contextlib.suppress(UsageError):  # as with every other setting, what cannot be read takes its default
+            found.append(hanging_from_json(entry))
+    return tuple(found)
 
 
 def save_settings(settings: Settings, path: Path | None = None) -> None:
@@ -86,7 +103,8 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
     beside = where.with_name(where.name + ".new")
     try:
         where.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(asdict(settings), indent=1), encoding="utf-8")
+        data = {**asdict(settings), "hangings": [hanging_to_json(h) for h in settings.hangings]}
+        beside.write_text(json.dumps(data, indent=1), encoding="utf-8")
         beside.replace(where)
     except OSError as error:
         raise WriteError(

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtWidgets import QApplication
 
 from neuraxis.align.planes import Projection
+from neuraxis.app.open_study import HeldVolume
 from neuraxis.app.panel_state import PanelState
 from neuraxis.app.session import StudySession
 from neuraxis.app.views import Orientation
@@ -28,7 +27,6 @@ from neuraxis.domain.study import (
 )
 from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.domain.window import Window
-from neuraxis.errors import UsageError
 from neuraxis.ui.reading_grid import ReadingGrid
 
 SHAPE = (300, 512, 512)
@@ -52,25 +50,6 @@ class InteractionCost:
                 "wall_ms": round(self.wall_ms, 1)}
 
 
-class MemorySource:
-    """A volume that is already there."""
-
-    def __init__(self, volume: Volume) -> None:
-        self._volume = volume
-
-    def read_volume(self) -> Volume:
-        """The volume."""
-        return self._volume
-
-    def read_slice(self, index: int) -> NDArray[Any]:
-        """One slice."""
-        return np.asarray(self._volume.array[index])
-
-    def read_picture(self, index: int) -> NDArray[np.uint8]:
-        """Not asked for here."""
-        raise UsageError(f"picture {index} of a volume in memory", expected="a slice")
-
-
 def _study() -> Study:
     geometry = VolumeGeometry.axis_aligned(SHAPE, (0.45, 0.45, 0.6), (-115.0, -115.0, -90.0), "1.2")
     noise = np.random.default_rng(0).integers(-50, 120, SHAPE, dtype=np.int16)
@@ -81,7 +60,7 @@ def _study() -> Study:
             id=f"s{number}", series_uid=f"1.{number}", study_uid="1", frame_of_reference_uid="1.2", number=number,
             description="noise", modality="CT", role=RoleAssignment(Role.CT, Confidence.CERTAIN, "made"), instances=(),
             frames=SHAPE[0], rows=SHAPE[1], columns=SHAPE[2], geometry=geometry, refusal=None,
-            source=MemorySource(volume),
+            source=HeldVolume(volume),
         ))
     return Study("memory", tuple(series), LoadReport())
 

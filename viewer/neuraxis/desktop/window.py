@@ -61,6 +61,7 @@ class WorkstationWindow(QMainWindow):
         except NeuraxisError as error:
             self.message_bar.show_message(Message.from_error(error))
         self.desk = ReadingDesk(self.session, choices, commands, self)
+        self.desk.own_hangings = list(self.settings.hangings)
         self.browser = StudyBrowser(self.session, self)
         self.browser.has_layers = True
         self.lesions = LesionSheet(self.session, self)
@@ -124,6 +125,7 @@ class WorkstationWindow(QMainWindow):
         link(self.tags.point_requested, self._show_point)
         link(self.tags.register_requested, self._tell_unregistered)
         link(self.session.study_changed, self._study_changed)
+        link(self.desk.hanging_saved, self._keep_hanging)
 
     def _fill_menus(self) -> None:
         file = self.menuBar().addMenu("&File")
@@ -235,6 +237,10 @@ class WorkstationWindow(QMainWindow):
             self.settings = self.settings.with_recent(self.session.path, ", ".join(roles))
             self._save_settings()
         self._show_title()
+
+    def _keep_hanging(self, protocol: Any) -> None:
+        self.settings = self.settings.with_hanging(protocol)
+        self._save_settings()
 
     def _show_title(self) -> None:
         # the folder's name may be a patient's: the title, which ends up in task bars and screenshots, stays without

@@ -63,8 +63,9 @@ _NONE: NDArray[np.intp] = np.empty(0, np.intp)
 def unlike_neighbours(array: AnyArray, slots: list[int]) -> dict[int, tuple[float, float]]:
     """How unlike the mean of its two neighbours each inner slice is: slot to (whole slice, worst of 8 x 8 parts).
 
-    Both are ratios to what is usual in the series (for a part: in the same part of the other slices). A slice less odd
-    than one beside it is not named: a damaged slice makes its neighbours look odd too.
+    The whole slice is compared with the slices next but one on both sides (anatomy changes slowly), a part with the same
+    part of all other slices. A slice less odd than one beside it is not named: a damaged slice makes its neighbours
+    look odd too.
     """
     if len(slots) < 5:
         return {}
@@ -78,7 +79,7 @@ def unlike_neighbours(array: AnyArray, slots: list[int]) -> dict[int, tuple[floa
         blocks = difference[:rows, :columns].reshape(8, rows // 8, 8, columns // 8)
         parts.append(np.median(blocks, axis=(1, 3)) if rows and columns else np.zeros((8, 8)))
     grain = 0.25 if array.dtype.kind == "i" else 1e-4 * float(np.ptp(array[slots[0]]))
-    whole_ratio = (np.array(whole) + grain) / (np.median(whole) + grain)
+    whole_ratio = _beside_next_but_one(np.array(whole), grain)
     stacked = np.array(parts)
     part_ratio = ((stacked + grain) / (np.median(stacked, axis=0) + grain)).max(axis=(1, 2))
     out = {}
@@ -86,4 +87,12 @@ def unlike_neighbours(array: AnyArray, slots: list[int]) -> dict[int, tuple[floa
         beside = part_ratio[max(0, k - 1) : k + 2]
         if part_ratio[k] >= beside.max() or whole_ratio[k] >= whole_ratio[max(0, k - 1) : k + 2].max():
             out[slot] = (float(whole_ratio[k]), float(part_ratio[k]))
+    return out
+
+
+def _beside_next_but_one(scores: NDArray[np.float64], grain: float) -> NDArray[np.float64]:
+    """Ratio of each score to the larger of those two places away; 1 where one of these does not exist."""
+    out = np.ones(len(scores))
+    for k in range(2, len(scores) - 2):
+        out[k] = (scores[k] + grain) / (max(scores[k - 2], scores[k + 2]) + grain)
     return out

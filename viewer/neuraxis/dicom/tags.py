@@ -36,6 +36,7 @@ ATTRIBUTES: dict[str, tuple[int, str]] = {
     "InversionTime": (0x00180082, "D"),
     "EchoNumbers": (0x00180086, "I"),
     "MagneticFieldStrength": (0x00180087, "D"),
+    "SpacingBetweenSlices": (0x00180088, "D"),
     "ProtocolName": (0x00181030, "S"),
     "ContrastBolusVolume": (0x00181041, "D"),
     "GantryDetectorTilt": (0x00181120, "D"),

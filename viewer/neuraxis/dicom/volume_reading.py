@@ -37,6 +37,9 @@ CLEARLY_ODD = 3.0
 WORTH_A_LOOK = 1.25
 """Ratios of `unlike_neighbours` from which a reversible JPEG 2000 slice is left out, or encoded again to see."""
 
+TINY_SIDE = 128
+"""Smaller pictures that are clearly odd are left out unproven; from here on they are kept and named."""
+
 NO_TISSUE_HU = -1500
 """No matter is less dense than air (-1000 HU); beyond noise below it lies what scanners write outside their circle."""
 
@@ -121,7 +124,12 @@ class VolumeReading:
         if not odd:
             return []
         if not can_verify(frames[slots[0]]):
-            return [slot for slot, (whole, _) in odd.items() if whole > CLEARLY_ODD]
+            odd_slots = [slot for slot, (whole, _) in odd.items() if whole > CLEARLY_ODD]
+            if min(self.shape[1:]) < TINY_SIDE:
+                return odd_slots
+            for slot in odd_slots:
+                self.findings.say(f"{frames[slot].name} is unlike its neighbours: its compressed picture may be damaged")
+            return []
         suspects = [k for k in sorted(odd, key=lambda k: -odd[k][1])[: max(3, len(slots) // 20)] if odd[k][1] > WORTH_A_LOOK]
         if self.array.size <= VERIFY_ALL_VOXELS:
             suspects = slots

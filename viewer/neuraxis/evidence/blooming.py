@@ -10,6 +10,7 @@ import numpy as np
 from neuraxis.domain.geometry import FloatArray
 from neuraxis.domain.study import Role, Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
+from neuraxis.evidence.calcification import calcium_of
 from neuraxis.evidence.metric import Metric, MetricDescription
 from neuraxis.evidence.sampling import sample
 from neuraxis.evidence.verdicts import Answer, absent, not_assessable, present, tag_from, unclear
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PRESENT_RATIO, MARKED_RATIO = 1.1, 1.5
 DEEP_VOID, SHALLOW_VOID = 0.5, 0.3
+SPOTS_FROM_MM = 2.5
 RAYS = 72
 RAY_STEP_MM, STAYS_RISEN_MM = 0.1, 1.5
 RULE = (
@@ -65,9 +67,27 @@ class Void:
     free_directions: float
     minimum: float
     background: float
+    focal_depth: float = 0.0
+    """Depth of the darkest four touching voxels well inside the lesion: calcified or bled spots of a larger lesion."""
 
 
-def measure_void(patch: Patch, centre_lps_mm: FloatArray, distance_at: object, reach_mm: float) -> Void | None:
+def focal_minimum(patch: Patch, depth_mm: float) -> float | None:
+    """Lowest value below which four touching voxels at least that deep in the lesion lie; None where it has no such part."""
+    import cc3d
+
+    deep = (patch.distance_mm <= -max(depth_mm, 0.75 * patch.pixel_mm)) & np.isfinite(patch.values)
+    if deep.sum() < 8:
+        return None
+    for level in np.quantile(patch.values[deep], np.linspace(0.005, 0.5, 25)):
+        labels = cc3d.connected_components(deep & (patch.values <= level), connectivity=18)
+        if labels.max() and np.bincount(labels.ravel())[1:].max() >= 4:
+            return float(level)
+    return None
+
+
+def measure_void(
+    patch: Patch, centre_lps_mm: FloatArray, distance_at: object, reach_mm: float, spots_from_mm: float = SPOTS_FROM_MM
+) -> Void | None:
     """Void around a point, measured along rays in the image plane through its centre.
 
     Parameters
@@ -76,6 +96,7 @@ def measure_void(patch: Patch, centre_lps_mm: FloatArray, distance_at: object, r
     centre_lps_mm : centre of the lesion in the series' frame of reference
     distance_at : function from LPS points of the series' frame to signed distance from the lesion's surface
     reach_mm : length of the rays
+    spots_from_mm : dark spots count from this depth on; nearer to the surface bone, air and vessels reach in
     """
     assert callable(distance_at)
     inside = (patch.distance_mm <= 0) & np.isfinite(patch.values)
@@ -100,13 +121,15 @@ def measure_void(patch: Patch, centre_lps_mm: FloatArray, distance_at: object, r
         return None
     depth = (background - minimum) / background
     half = minimum + 0.5 * (background - minimum)
+    lowest = focal_minimum(patch, spots_from_mm)
+    focal = depth if lowest is None else max(depth, (background - lowest) / background)
     outer, reference = _radii(values, surface, radii, half)
     free = np.isfinite(outer)
     if free.sum() < 0.25 * RAYS:
-        return Void(depth, float("nan"), 2 * float(np.nanmedian(reference)), float(free.mean()), minimum, background)
+        return Void(depth, float("nan"), 2 * float(np.nanmedian(reference)), float(free.mean()), minimum, background, focal)
     return Void(
         depth, 2 * float(np.median(outer[free])), 2 * float(np.median(reference[free])), float(free.mean()),
-        minimum, background,
+        minimum, background, focal,
     )
 
 
@@ -136,6 +159,9 @@ def _radii(values: FloatArray, surface: FloatArray, radii: FloatArray, half: flo
 
 def judge(void: Void, pixel_mm: float, residual_mm: float) -> dict[str, Answer]:
     """Verdict for each value of the concept."""
+    if void.depth < SHALLOW_VOID <= void.focal_depth:
+        why = f"dark spots in the lesion (signal falls by {100 * void.focal_depth:.0f} %), most of it is not dark"
+        return unclear("blooming", f"{why}: no extent to measure a ratio of")
     if void.depth < SHALLOW_VOID:
         return absent("blooming", f"no signal void: minimum {void.minimum:.3g} against background {void.background:.3g}")
     if void.depth < DEEP_VOID:
@@ -180,8 +206,11 @@ def _void(context: EvidenceContext) -> tuple[Void | None, Series | None, str]:
     way = patch.registration
     centre = way.apply(context.field.centre_lps_mm)
     back = way.inverse
+    calcium, _, _ = calcium_of(context)
+    calcified = calcium is not None and calcium.calcified_voxels > 0
     void = measure_void(
-        patch, centre, lambda points: context.field.at(back.apply(points)), context.diameter_mm / 2 + 12.0
+        patch, centre, lambda points: context.field.at(back.apply(points)), context.diameter_mm / 2 + 12.0,
+        0.5 if calcified else SPOTS_FROM_MM,
     )
     return void, series, "" if void else f"no voxel of {series.title} lies inside the lesion"
 

@@ -69,9 +69,9 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     calcium, _, _ = calcium_of(context)
     maximum = calcium.maximum if calcium is not None else None
     sign, sign_reason = sign_of(context)
-    answers = judge(void.depth, maximum, sign)
+    answers = judge(max(void.depth, void.focal_depth), maximum, sign)
     evidence = Evidence(
-        DESCRIPTION.key, float(np.round(void.depth, 4)), "1", series.series_uid, RULE, *answers["present"], None,
+        DESCRIPTION.key, float(np.round(max(void.depth, void.focal_depth), 4)), "1", series.series_uid, RULE, *answers["present"], None,
         context.field.centre_lps_mm, context.frame,
         (f"TE {series.acquisition.echo_time_ms or '?'} ms", "phase: " + (sign.text if sign else sign_reason)),
     )

@@ -10,21 +10,22 @@ from neuraxis.app.commands import COMMANDS, MOUSE_SHEET, Command
 
 
 def key_sheet_html(commands: tuple[Command, ...] = COMMANDS) -> str:
-    """The page: one table a group, two columns of tables."""
+    """The page: one table a group, three columns of tables of about the same length."""
     groups: dict[str, list[tuple[str, str]]] = {"Mouse": list(MOUSE_SHEET)}
     for c in commands:
         groups.setdefault(c.group, []).append((", ".join(c.keys), c.text))
-    blocks = [
-        f"<h3>{escape(name)}</h3><table cellpadding='2'>"
-        + "".join(f"<tr><td><b>{escape(k)}</b></td><td>&nbsp;{escape(t)}</td></tr>" for k, t in rows)
-        + "</table>"
-        for name, rows in groups.items()
-    ]
-    half = (len(blocks) + 1) // 2
-    return (
-        f"<table width='100%'><tr><td width='50%'>{''.join(blocks[:half])}</td>"
-        f"<td width='50%'>{''.join(blocks[half:])}</td></tr></table>"
-    )
+    columns: list[list[str]] = [[], [], []]
+    lengths = [0, 0, 0]
+    for name, rows in groups.items():
+        shortest = lengths.index(min(lengths))
+        lengths[shortest] += len(rows) + 3
+        columns[shortest].append(
+            f"<h3>{escape(name)}</h3><table cellpadding='2'>"
+            + "".join(f"<tr><td><b>{escape(k)}</b></td><td>&nbsp;{escape(t)}</td></tr>" for k, t in rows)
+            + "</table>"
+        )
+    cells = "".join(f"<td width='33%'>{''.join(blocks)}</td>" for blocks in columns)
+    return f"<table width='100%'><tr>{cells}</tr></table>"
 
 
 class KeySheet(QDialog):
@@ -33,7 +34,7 @@ class KeySheet(QDialog):
     def __init__(self, commands: tuple[Command, ...] = COMMANDS, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys and mouse")
-        self.resize(900, 720)
+        self.resize(1240, 780)
         page = QTextBrowser(self)
         page.setHtml(key_sheet_html(commands))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -15,6 +15,8 @@ from neuraxis.app.views import ScreenView
 from neuraxis.ui import theme
 
 MARGIN = 7
+TEXT_SHARE = 0.46
+"""Corner texts take no more of the width than this, so that the letters in the middle stay free."""
 NICE_MM = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -43,7 +45,7 @@ def draw_backed_lines(
     """Lines of text in a corner on a dark plate that lets the picture through; returns the plate."""
     metrics = painter.fontMetrics()
     lines = text.split("\n")
-    limit = int(area.width() * 0.62)
+    limit = int(area.width() * TEXT_SHARE)
     lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, limit) for line in lines]
     width = max(metrics.horizontalAdvance(line) for line in lines) + 6
     height = metrics.height() * len(lines) + 2
@@ -66,7 +68,7 @@ def draw_plate(painter: QPainter, at: QPointF, text: str, colour: QColor) -> Non
     metrics = painter.fontMetrics()
     lines = text.split("\n")
     width = max(metrics.horizontalAdvance(line) for line in lines) + 6
-    room = QRectF(at.x(), at.y(), width / 0.62 + 2, metrics.height() * len(lines) + 2)
+    room = QRectF(at.x(), at.y(), width / TEXT_SHARE + 2, metrics.height() * len(lines) + 2)
     draw_backed_lines(painter, room, text, colour, right=False, bottom=False)
 
 
@@ -118,7 +120,7 @@ def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_pixel: float) -> None
     painter.setFont(theme.panel_font(8))
     text = f"{length_mm} mm"
     width = painter.fontMetrics().horizontalAdvance(text) + 6
-    room = QRectF(x - 8 - width, y + length / 2 - 8, width / 0.62 + 2, 16)
+    room = QRectF(x - 8 - width, y + length / 2 - 8, width / TEXT_SHARE + 2, 16)
     draw_backed_lines(painter, room, text, theme.TEXT, right=False, bottom=False)
 
 

@@ -85,7 +85,8 @@ class PanelPainter:
         failure = self.panel.session.failure(series.id)
         if failure is not None:
             return f"{series.title}\ncould not be read: {failure.text}"
-        return f"{series.title}\nloading …"
+        under_way = any(j.key == f"volume {series.id}" and not j.is_cancelled for j in self.panel.session.jobs.jobs)
+        return f"{series.title}\n{'loading …' if under_way else 'loading was stopped: click to load'}"
 
     def _draw_picture(self, painter: QPainter, view: ScreenView, picture: Picture, pixels: Any) -> None:
         if self._image is None or self._image_bytes is not pixels:
@@ -149,7 +150,10 @@ class PanelPainter:
         window = self.panel.scene.window()
         texts = panel_marks.CornerTexts(
             series_text(series), window_text(window),
-            slice_text(series, volume, native, picture, view.centre_lps_mm), self._link_text(),
+            slice_text(
+                series, volume, native, picture, view.centre_lps_mm, self.panel.state.rotation_degrees
+            ),
+            self._link_text(),
         )
         below = panel_marks.draw_corners(painter, area, texts)
         told = badges(series, volume, native, picture, self.panel.state.projection)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolBar, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QInputDialog, QLabel, QMenu, QToolBar, QToolButton, QVBoxLayout, QWidget
 
 from neuraxis.align.planes import Projection
 from neuraxis.app.commands import Command, command
-from neuraxis.app.hanging import MAX_COLUMNS, MAX_ROWS, hangings
+from neuraxis.app.hanging import MAX_COLUMNS, MAX_ROWS, Hanging, hanging_from_states, hangings
 from neuraxis.app.options import ReadingChoices, ReadingOptions, Tool
 from neuraxis.app.session import StudySession
 from neuraxis.app.views import Orientation
@@ -29,7 +29,14 @@ SHOWN_TOOLS = (
 
 
 class ReadingDesk(QWidget):
-    """Tool bar, reading grid, read-out. This is the centre of the window and a dock widget in napari."""
+    """Tool bar, reading grid, read-out. This is the centre of the window and a dock widget in napari.
+
+    Signals
+    -------
+    hanging_saved(Hanging) : the user keeps a layout as a protocol
+    """
+
+    hanging_saved = Signal(object)
 
     def __init__(
         self, session: StudySession, choices: ReadingChoices | None = None,
@@ -38,6 +45,7 @@ class ReadingDesk(QWidget):
     ) -> None:
         super().__init__(parent)
         self._tool_buttons: dict[Tool, QToolButton] = {}
+        self.own_hangings: list[Hanging] = []
         self.session = session
         self.options = options or ReadingOptions(choices)
         self.grid = ReadingGrid(session, self.options, self)
@@ -146,14 +154,28 @@ class ReadingDesk(QWidget):
 
     def _fill_hang_menu(self, menu: QMenu) -> None:
         menu.clear()
-        for protocol in hangings():
-            menu.addAction(protocol.name, lambda k=protocol.key: self.grid.apply_hanging(k))
+        for protocol in (*hangings(), *self.own_hangings):
+            menu.addAction(protocol.name, lambda p=protocol: self.grid.apply_protocol(p))
+        menu.addAction("Save this layout …", self.ask_hanging_name)
         menu.addSeparator()
         for rows in range(1, MAX_ROWS + 1):
             for columns in range(1, MAX_COLUMNS + 1):
                 menu.addAction(
                     f"{rows} x {columns}", lambda r=rows, c=columns: self.grid.change_layout(r, c)
                 )
+
+    def ask_hanging_name(self) -> None:
+        """Ask for a name and keep what hangs now as a protocol."""
+        name, accepted = QInputDialog.getText(self, "Save this layout", "Name of the hanging protocol")
+        if accepted and name.strip():
+            self.save_hanging(name.strip())
+
+    def save_hanging(self, name: str) -> None:
+        """Keep what hangs now under a name."""
+        grid = self.grid
+        made = hanging_from_states(name, grid.rows, grid.columns, [p.state for p in grid.panels], self.session.series)
+        self.own_hangings = [*(h for h in self.own_hangings if h.key != made.key), made]
+        self.hanging_saved.emit(made)
 
     def _fill_slab_menu(self, menu: QMenu) -> None:
         menu.clear()

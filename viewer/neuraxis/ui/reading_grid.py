@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QWidget
 
-from neuraxis.app.hanging import best_hanging, hang, hanging
+from neuraxis.app.hanging import Hanging, best_hanging, hang, hanging
 from neuraxis.app.options import ReadingOptions
 from neuraxis.app.panel_state import PanelState
 from neuraxis.app.session import StudySession
@@ -116,8 +116,11 @@ class ReadingGrid(QWidget):
         self.set_layout(rows, columns, states[: rows * columns])
 
     def apply_hanging(self, key: str) -> None:
+        """Hang the study by a protocol of the list."""
+        self.apply_protocol(hanging(key))
+
+    def apply_protocol(self, protocol: Hanging) -> None:
         """Hang the study by a protocol."""
-        protocol = hanging(key)
         chosen = self.active.state.series_id
         self.set_layout(protocol.rows, protocol.columns, hang(protocol, self.session.series, chosen))
 

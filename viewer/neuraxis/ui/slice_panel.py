@@ -137,7 +137,7 @@ class SlicePanel(QWidget):
             self.update()
 
     def _on_jobs(self) -> None:
-        if self.session.study is None:
+        if self.session.study is None or self.scene.volume is None:
             self.update()
 
     def _on_failed(self, series_id: str, _message: Any) -> None:
@@ -163,6 +163,8 @@ class SlicePanel(QWidget):
     def mousePressEvent(self, event: Any) -> None:
         """To the tool in hand."""
         self.activated.emit(self)
+        if self.scene.volume is None:
+            self._request()
         self.mouse.press(event)
 
     def mouseMoveEvent(self, event: Any) -> None:

@@ -102,6 +102,7 @@ class StudyBrowser(QWidget):
         self._items: dict[str, QTreeWidgetItem] = {}
         self._links = Connections(self)
         self._links.connect(session.study_changed, self.refresh)
+        self._links.connect(session.series_added, self._added)
         self._links.connect(session.volume_loaded, self._set_thumbnail)
         self._links.connect(session.volume_failed, self._failed)
         self._links.connect(session.case_changed, self._relabel)
@@ -133,6 +134,10 @@ class StudyBrowser(QWidget):
         self.report_button.setText(f"{report.files_seen} files: {out} left out …" if out else
                                    f"{report.files_seen} files: all read")
         self.report_button.setToolTip("What was read, what was left out and why")
+
+    def _added(self, series_id: str) -> None:
+        self.refresh()
+        self.session.request_volume(series_id)
 
     def _item(self, series: Series) -> QTreeWidgetItem:
         item = QTreeWidgetItem([series_line(series)])
@@ -194,6 +199,11 @@ class StudyBrowser(QWidget):
         menu.addAction("Show in the active panel", lambda: self.series_chosen.emit(series_id))
         if self.has_layers:
             menu.addAction("Show as napari layer", lambda: self.layer_requested.emit(series_id))
+        minus = menu.addMenu("Subtract from it")
+        series = self.session.find_series(series_id)
+        for other in self.session.series:
+            if series is not None and series.is_volume and other.is_volume and other.id != series_id:
+                minus.addAction(other.title, lambda pre=other: self.session.subtract(series, pre))
         roles = menu.addMenu("Correct the role")
         for role in Role:
             roles.addAction(role.value, lambda r=role: self.session.set_role(series_id, r))

@@ -68,7 +68,8 @@ def _evidence_block(evidence: Evidence, titles: dict[str, str]) -> str:
     number = "not computed"
     if evidence.value is not None:
         spread = f" ± {evidence.uncertainty:.3g}" if evidence.uncertainty else ""
-        number = f"{evidence.value:.4g}{spread} {evidence.unit}"
+        unit = "" if evidence.unit in ("1", "ratio") else f" {evidence.unit}"
+        number = f"{evidence.value:.4g}{spread}{unit}"
     series = titles.get(evidence.series_uid, "")
     where = f" on {series}" if series else ""
     inputs = f"<br><small>{escape('; '.join(evidence.inputs))}</small>" if evidence.inputs else ""
