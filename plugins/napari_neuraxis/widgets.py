@@ -121,6 +121,11 @@ class ReadingDock(NeuraxisDock):
         self.setMinimumSize(420, 320)
         self.desk = self.add_part(ReadingDesk(self.session, parent=self, options=self.tied.options), 1)
         self.tied.grid = self.desk.grid
+        self.desk.grid.path_dropped.connect(self.open_path)
+
+    def open_path(self, path: str) -> None:
+        """Open what was dropped on a panel."""
+        self.session.open(path)
 
     def detach(self) -> None:
         """The viewer has no grid any more."""

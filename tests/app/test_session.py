@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ import pytest
 from tests.app.synthetic_study import CT_FRAME, MR_FRAME, MemorySource, head_study, series_of, sphere_volume, study_of
 
 from neuraxis.app.jobs import Job, JobCancelledError, JobRunner, UnexpectedError
-from neuraxis.app.open_study import Message
+from neuraxis.app.open_study import Message, default_window
 from neuraxis.app.session import StudySession
 from neuraxis.domain.study import Role
 from neuraxis.domain.tag import Tag, Verdict
 from neuraxis.domain.transform import Registration
-from neuraxis.domain.window import window_preset
+from neuraxis.domain.volume import ValueKind
+from neuraxis.domain.window import Window, window_preset
 from neuraxis.errors import NeuraxisError, ReadError
 
 
@@ -282,3 +284,12 @@ def test_post_minus_pre_shows_what_enhances_and_nothing_else(session: StudySessi
     session.message_posted.connect(told.append)
     assert session.subtract(post, ct) is None
     assert "not registered" in told[0].text
+
+
+@pytest.mark.parametrize(("window", "used"), [(Window(150, 200), True), (Window(2048, 4096), False),
+                                              (Window(5000, 10), False), (Window(0, 90000), False)])
+def test_a_files_window_that_would_show_flat_grey_is_not_taken(window: Window, used: bool) -> None:
+    volume = replace(head_study().series[1].volume(), kind=ValueKind.PHASE, unit="rad")
+    small = replace(volume, array=(volume.array / 4).astype(np.float32)) if not used else volume
+    series = series_of(small, Role.SWI_PHASE, 1, "phase", windows=(window,))
+    assert (default_window(series, small) == window) is used

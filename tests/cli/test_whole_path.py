@@ -13,8 +13,6 @@ import pytest
 
 Neuraxis = Callable[..., Any]  # the fixture of conftest.py
 
-CAN_SAY_NOTHING = "cannot_be_decided"
-
 
 @pytest.fixture(scope="module")
 def demo_folder(neuraxis: Neuraxis, capnon_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -151,17 +149,17 @@ def test_the_calcified_meningioma_gives_the_opposite_verdicts(
 ) -> None:
     text = (
         "(a) Axial CT: a calcified lesion on the left side. (b) Axial CT, bone window: hyperostosis. "
-        "(c) Axial T1 after gadolinium: intense homogeneous enhancement. "
+        "(c) Axial T1 after gadolinium: the lesion enhances. "
         "(d) Axial CT: no calcification. (e) Axial CT, bone window: no bone changes. "
         "(f) Axial T1 after gadolinium: no enhancement."
     )
     verdicts = mimic_audit(neuraxis, meningioma_folder, text, tmp_path)
     assert verdicts["a calcification"] == "supported"
     assert verdicts["c enhancement"] == "supported"
-    assert verdicts["b bone_change"] in ("supported", CAN_SAY_NOTHING)
+    assert verdicts["b bone_change"] == "supported"
     assert verdicts["d calcification"] == "contradicted"
     assert verdicts["f enhancement"] == "contradicted"
-    assert verdicts["e bone_change"] in ("contradicted", CAN_SAY_NOTHING)
+    assert verdicts["e bone_change"] == "contradicted"
 
 
 def test_the_same_figure_has_the_same_bytes_twice(neuraxis: Neuraxis, demo_folder: Path, capnon_folder: Path, tmp_path: Path) -> None:

@@ -123,6 +123,25 @@ def test_a_path_that_is_not_there_says_so(window: WorkstationWindow, qtbot: Any,
     assert "fault of Neuraxis" not in window.message_bar.text
 
 
+def test_a_folder_is_opened_by_dropping_it_on_a_panel(
+    window: WorkstationWindow, qtbot: Any, tmp_path: Path
+) -> None:
+    from qtpy.QtCore import QMimeData, QPointF, QUrl
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(tmp_path))])
+    panel = window.desk.grid.panels[0]
+    copy, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    enter = QDragEnterEvent(QPoint(50, 50), copy, data, button, NONE)
+    QApplication.sendEvent(panel, enter)
+    assert enter.isAccepted()
+    drop = QDropEvent(QPointF(50, 50), copy, data, button, NONE)
+    QApplication.sendEvent(panel, drop)
+    idle(window, qtbot)
+    assert tmp_path.name in window.message_bar.text, "it was tried, and is empty"
+
+
 def test_tags_show_icon_and_word_and_take_the_readers_word(
     window: WorkstationWindow, qtbot: Any, head_with_tags: Callable[[WorkstationWindow], str]
 ) -> None:

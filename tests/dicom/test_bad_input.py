@@ -418,3 +418,77 @@ def test_values_far_below_air_are_padding_even_undeclared(tmp_path: Path, dicom:
     assert volume.padding.sum() == 16 * 36
     assert_true(volume, 16)
     assert "without PixelPaddingValue are taken for padding" in " ".join(volume.caveats)
+
+
+def test_geometry_as_unknown_vr_is_read_by_its_tag(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    unknown = {t: ("UN", dicom.attributes(0)[t][1].encode().ljust(2)) for t in (0x00200037, 0x00280030)}
+    for k in range(8):
+        position = f"-20\\-14\\{30 + 2.5 * k} ".encode()
+        (tmp_path / f"{k}").write_bytes(dicom.slice(k, unknown | {0x00200032: ("UN", position)}))
+    (series,) = open_study(tmp_path).series
+    assert_true(series.volume(), 8)
+
+
+def test_an_icon_with_pixels_of_its_own_is_not_the_image(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    icon = [{0x00280010: ("US", 8), 0x00280011: ("US", 8), 0x7FE00010: ("OW", bytes(128))}]
+    dicom.series(tmp_path, count=8, changes={0x00880200: ("SQ", icon)})
+    (series,) = open_study(tmp_path).series
+    assert_true(series.volume(), 8)
+
+
+def test_without_a_series_uid_the_folder_and_the_geometry_decide(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    dicom.series(tmp_path, count=8, changes={0x0020000E: None})
+    (series,) = open_study(tmp_path).series
+    assert_true(series.volume(), 8)
+    assert "no SeriesInstanceUID: grouped by folder and geometry" in series.warnings
+
+
+def test_more_pixel_bytes_than_expected_are_said(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    paths = dicom.series(tmp_path, count=8)
+    paths[3].write_bytes(dicom.slice(3, pack=lambda s: dicom.words(s) * 2))
+    (series,) = open_study(tmp_path).series
+    assert_true(series.volume(), 8)
+    assert "IM004.dcm: 7680 bytes of pixels, 3840 expected" in series.warnings
+
+
+def test_an_unusable_window_is_left_out_and_slices_may_lie_in_folders_of_their_own(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    for k in range(8):
+        (tmp_path / f"d{k}").mkdir()
+        (tmp_path / f"d{k}" / "IM").write_bytes(dicom.slice(k, {0x00281050: ("DS", "nan"), 0x00281051: ("DS", "0")}))
+    (series,) = open_study(tmp_path).series
+    assert_true(series.volume(), 8)
+    assert series.windows == ()
+
+
+def test_two_stacks_of_different_obliquity_are_two_volumes(tmp_path: Path, dicom: Any, assert_true: Check) -> None:
+    a = np.radians(20)
+    for k in range(6):
+        (tmp_path / f"a{k}").write_bytes(dicom.slice(k, modality="MR"))
+        tilted = (1, 0, 0, 0, np.cos(a), np.sin(a))
+        position = tuple(np.array([-20, -14, 60.0]) + np.array([0, -np.sin(a), np.cos(a)]) * 2.5 * k)
+        (tmp_path / f"b{k}").write_bytes(dicom.slice(20 + k, modality="MR", orientation=tilted, position=position))
+    first, second = open_study(tmp_path).series
+    assert_true(first.volume(), 6)
+    assert_true(second.volume(), 6)
+    assert "split by orientation: 2 stacks of 6, 6 images" in first.warnings
+
+
+def test_a_uid_that_is_none_is_said(tmp_path: Path, dicom: Any) -> None:
+    dicom.series(tmp_path, count=4, changes={0x0020000E: ("UI", "../../x")})
+    (series,) = open_study(tmp_path).series
+    assert "SeriesInstanceUID is not a UID; annotations cannot be stored as DICOM" in series.warnings
+
+
+def test_a_file_without_permission_is_named(tmp_path: Path, dicom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from neuraxis.dicom.byte_sources import open_regular as honest
+
+    paths = dicom.series(tmp_path, count=8)
+
+    def refuse(path: str) -> tuple[int, int]:
+        if path == str(paths[3]):
+            raise PermissionError(13, "Permission denied")
+        return honest(path)
+
+    monkeypatch.setattr("neuraxis.dicom.header_reader.open_regular", refuse)
+    study = open_study(tmp_path)
+    assert study.report.skipped[0].reason == "IM004.dcm cannot be read (Permission denied); left out"

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from neuraxis.dicom import open_study
 from neuraxis.dicom.byte_sources import MemorySource
-from neuraxis.dicom.elements import DamagedFileError, walk_header
+from neuraxis.dicom.elements import DamagedFileError
+from neuraxis.dicom.header_walk import walk_header
 from neuraxis.dicom.nested import parse_items
 from neuraxis.errors import NeuraxisError
 

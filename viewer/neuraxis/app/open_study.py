@@ -89,12 +89,24 @@ class Preview:
 
 
 def default_window(series: Series, volume: Volume) -> Window:
-    """The window a series opens with: brain for CT, else the file's own, else automatic."""
+    """The window a series opens with: brain for CT, else the file's own where it shows something, else automatic."""
     if volume.kind is ValueKind.HU:
         return window_preset("brain")
-    if series.windows:
-        return series.windows[0]
-    return automatic_window(volume.array, volume.padding)
+    return file_window(series, volume.array) or automatic_window(volume.array, volume.padding)
+
+
+def file_window(series: Series, values: NDArray[Any]) -> Window | None:
+    """The first window of the file, unless it would show these values as a flat grey.
+
+    It may be meant for other numbers than the real-world values (stored phase against radians): one that misses the
+    values, or is 20 times as wide as they are, is not taken.
+    """
+    if not series.windows:
+        return None
+    low, high = series.windows[0].limits
+    lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
+    fits = low < highest and high > lowest and high - low < 20 * max(highest - lowest, 1e-9)
+    return series.windows[0] if fits else None
 
 
 class OpenStudy:
@@ -203,7 +215,7 @@ class OpenStudy:
             values = series.source.read_slice(index)
             if series.modality == "CT":
                 return Preview(index, values, window_preset("brain"))
-            return Preview(index, values, series.windows[0] if series.windows else automatic_window(values))
+            return Preview(index, values, file_window(series, values) or automatic_window(values))
 
         def done(preview: Preview) -> None:
             if self.volume(series.id) is None:

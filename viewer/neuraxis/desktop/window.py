@@ -126,6 +126,7 @@ class WorkstationWindow(QMainWindow):
         link(self.tags.register_requested, self._tell_unregistered)
         link(self.session.study_changed, self._study_changed)
         link(self.desk.hanging_saved, self._keep_hanging)
+        link(self.desk.grid.path_dropped, self.open_path)
 
     def _fill_menus(self) -> None:
         file = self.menuBar().addMenu("&File")

@@ -8,14 +8,9 @@ from typing import Protocol
 
 from neuraxis.dicom.tags import (
     DECIDING,
-    DEFLATED,
     DOUBLE_PIXEL_DATA,
-    EXPLICIT_BE,
-    EXPLICIT_LE,
     FLOAT_PIXEL_DATA,
-    IMPLICIT_LE,
     PIXEL_DATA,
-    TRANSFER_SYNTAX_UID,
     WANTED,
     tag_text,
 )
@@ -26,8 +21,8 @@ MAX_ELEMENTS = 400_000
 """A header with more elements than this is taken for an attack on time (the largest real ones hold some ten thousand)."""
 
 CHUNK_BYTES = 16384
-_LONG = frozenset((b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"))
-_SHORT = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH",
+LONG_VRS = frozenset((b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV"))
+SHORT_VRS = frozenset((b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH",
                     b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"))
 _TEXT = frozenset((b"AE", b"AS", b"CS", b"DA", b"DS", b"IS", b"LO", b"SH", b"TM", b"UI", b"PN"))
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -101,7 +96,9 @@ class _Cursor:
         return self.buffer[index : index + length]
 
 
-class _Walk:
+class Walk:
+    """One walk over the elements of a file; see `header_walk.walk_header`."""
+
     def __init__(self, source: ByteSource) -> None:
         self.cursor = _Cursor(source)
         self.header = Header()
@@ -109,6 +106,7 @@ class _Walk:
         self.count = 0
 
     def set_encoding(self, *, explicit: bool, big: bool) -> None:
+        """Read what follows as explicit or implicit VR, in this byte order."""
         self.explicit, self.big = explicit, big
         mark = ">" if big else "<"
         self.short_element = struct.Struct(mark + "HH2sH").unpack_from
@@ -129,10 +127,10 @@ class _Walk:
         tag = group << 16 | element
         if group == 0xFFFE:
             return tag, b"", self.plain_element(cursor.buffer, index)[2], position + 8
-        if vr in _LONG:
+        if vr in LONG_VRS:
             index = cursor.at(position, 12)
             return tag, vr, self.long_length(cursor.buffer, index + 8)[0], position + 12
-        if vr not in _SHORT:
+        if vr not in SHORT_VRS:
             raise DamagedFileError(f"is damaged near byte {position}: no value representation at {tag_text(tag)}")
         return tag, vr, length, position + 8
 
@@ -158,6 +156,7 @@ class _Walk:
             position = self.skip_item(position, owner, depth) if length == UNDEFINED else position + length
 
     def skip_item(self, position: int, owner: int, depth: int) -> int:
+        """Position behind an undefined-length item whose elements start at `position`."""
         while True:
             if position + 8 > self.cursor.size:
                 raise DamagedFileError(f"sequence {tag_text(owner)} is never closed")
@@ -203,6 +202,7 @@ class _Walk:
         return position
 
     def keep(self, tag: int, vr: bytes, position: int, length: int) -> None:
+        """Remember place and bytes of a wanted element."""
         self.header.places[tag] = (position, length)
         self.header.values[tag] = self.cursor.bytes(position, length) if length else b""
         self.header.vrs[tag] = vr
@@ -244,6 +244,7 @@ class _Walk:
             position += length
 
     def skip_undefined(self, position: int, tag: int, vr: bytes) -> int:
+        """Position behind an undefined-length value."""
         if vr == b"UN":
             # an undefined-length UN is a sequence in implicit VR, whatever the file's syntax (PS3.5 6.2.2)
             explicit, big = self.explicit, self.big
@@ -255,6 +256,7 @@ class _Walk:
         return self.skip_sequence(position, tag, 1)
 
     def check_order(self, tag: int, previous: int, position: int) -> None:
+        """Refuse or note an element that does not come after the one before it."""
         if tag in DECIDING and tag in self.header.places:
             raise DamagedFileError(f"{tag_text(tag)} occurs twice")
         if tag >> 16 <= 2 or tag >> 16 == 0xFFFE:
@@ -262,129 +264,3 @@ class _Walk:
         note = f"elements out of order at {tag_text(tag)}"
         if not any(n.startswith("elements out of order") for n in self.header.notes):
             self.header.notes.append(note)
-
-
-def _first_is_explicit(head: bytes, big: bool) -> bool:
-    vr = head[4:6]
-    return len(head) >= 8 and (vr in _LONG or vr in _SHORT) and int.from_bytes(head[:2], "big" if big else "little") != 0
-
-
-def _choose_encoding(walk: _Walk, syntax: str, position: int) -> None:
-    head = walk.cursor.bytes(position, min(8, walk.cursor.size - position))
-    big = syntax == EXPLICIT_BE
-    explicit = syntax not in {IMPLICIT_LE, "1.2.840.113619.5.2"}
-    if len(head) < 8:
-        raise DamagedFileError("ends early (no data set behind the file meta information)")
-    group = int.from_bytes(head[:2], "big" if big else "little")
-    if group in (0x0800, 0x0200, 0x1000, 0x2000):
-        raise DamagedFileError("cannot be parsed as its declared transfer syntax: the other byte order")
-    looks_explicit = _first_is_explicit(head, big)
-    if explicit and not looks_explicit:
-        if int.from_bytes(head[4:8], "little") < 1 << 16 and not big and group <= 0x0020:
-            walk.header.notes.append("declared transfer syntax does not match the encoding: explicit VR declared, is implicit")
-            explicit = False
-        else:
-            raise DamagedFileError("cannot be parsed as its declared transfer syntax")
-    elif not explicit and looks_explicit:
-        # two letters read as an implicit length would be 16,000 bytes and more for the first short element
-        walk.header.notes.append("declared transfer syntax does not match the encoding: implicit VR declared, is explicit")
-        explicit = True
-    walk.set_encoding(explicit=explicit, big=big)
-
-
-_NOT_DICOM = (
-    (b"\x1f\x8b", "gzip archive"), (b"BZh", "bzip2 archive"), (b"\xfd7zXZ", "xz archive"), (b"Rar!", "rar archive"),
-    (b"7z\xbc\xaf", "7z archive"), (b"\x89PNG", "PNG picture"), (b"\xff\xd8\xff", "JPEG picture"), (b"GIF8", "GIF picture"),
-    (b"%PDF", "PDF document"), (b"\x5c\x01\x00\x00", "NIfTI file"), (b"NRRD", "NRRD file"),
-)
-
-
-def _open_bare(walk: _Walk, head: bytes) -> int:
-    """A file without the 128-byte preamble: file meta at the start, or a bare data set."""
-    for magic, name in _NOT_DICOM:
-        if head.startswith(magic):
-            raise NotDicomError(f"is a {name}, not DICOM")
-    if len(head) >= 8:
-        group = int.from_bytes(head[:2], "little")
-        element = int.from_bytes(head[2:4], "little")
-        explicit = head[4:6] in _LONG or head[4:6] in _SHORT
-        length = int.from_bytes(head[4:8], "little")
-        if group == 2 and element <= 0x0102 and explicit:
-            walk.header.notes.append("file has no preamble (old format)")
-            return walk.meta(0)
-        if group == 8 and element <= 0x0100 and (explicit or length <= 64):
-            kind = "explicit" if explicit else "implicit"
-            walk.header.notes.append(f"file has no file meta information; {kind} VR little endian assumed")
-            return 0
-    raise NotDicomError("is not DICOM")
-
-
-def _preamble_note(head: bytes) -> str | None:
-    if head.startswith(b"MZ"):
-        return "preamble is not empty (MZ: Windows program); never executed, zeroed on export"
-    if head.startswith(b"\x7fELF"):
-        return "preamble is not empty (ELF: Linux program); never executed, zeroed on export"
-    if head.startswith((b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!")):
-        return "preamble is not empty (program); never executed, zeroed on export"
-    return None
-
-
-def walk_header(source: ByteSource) -> tuple[Header, ByteSource]:
-    """Walk one file up to its pixel data.
-
-    Returns the header and the source in which its offsets are valid (the inflated one for deflated files).
-
-    Raises
-    ------
-    NotDicomError
-        When the file is something else.
-    DamagedFileError
-        When it contradicts itself; the text names the place.
-    """
-    if source.size == 0:
-        raise DamagedFileError("is empty (0 bytes)")
-    walk = _Walk(source)
-    head = walk.cursor.bytes(0, min(source.size, 132))
-    if head[128:132] == b"DICM":
-        walk.header.marks.append((128, 132))
-        walk.header.marks.append((0, 4))
-        note = _preamble_note(head)
-        if note:
-            walk.header.notes.append(note)
-        position = walk.meta(132)
-    else:
-        position = _open_bare(walk, head)
-    bare = TRANSFER_SYNTAX_UID not in walk.header.values
-    syntax = walk.header.values.get(TRANSFER_SYNTAX_UID, b"").rstrip(b"\0 ").decode("ascii", "replace")
-    if bare:
-        start = walk.cursor.bytes(position, min(8, source.size - position))
-        syntax = EXPLICIT_LE if _first_is_explicit(start, big=False) else IMPLICIT_LE
-        if position:
-            walk.header.notes.append("no transfer syntax in the file meta information")
-    if syntax == DEFLATED:
-        return _walk_deflated(walk, source, position)
-    _choose_encoding(walk, syntax, position)
-    walk.data_set(position)
-    _finish(walk, syntax)
-    if bare and 0x00080016 not in walk.header.values and not walk.header.pixel_tag:
-        raise NotDicomError("is not DICOM")
-    return walk.header, source
-
-
-def _finish(walk: _Walk, syntax: str) -> None:
-    walk.header.transfer_syntax = syntax
-    walk.header.explicit, walk.header.big_endian = walk.explicit, walk.big
-
-
-def _walk_deflated(walk: _Walk, source: ByteSource, position: int) -> tuple[Header, ByteSource]:
-    from neuraxis.dicom.byte_sources import InflatedSource
-
-    inflated = InflatedSource(source, position)
-    inner = _Walk(inflated)
-    inner.header.values.update(walk.header.values)
-    inner.header.notes.extend(walk.header.notes)
-    _choose_encoding(inner, EXPLICIT_LE, 0)
-    inner.data_set(0)
-    _finish(inner, DEFLATED)
-    inner.header.marks.clear()
-    return inner.header, inflated

@@ -15,8 +15,9 @@ from neuraxis.dicom.attributes import PixelFormat
 from neuraxis.dicom.byte_sources import DescriptorSource, InflatedSource, MemorySource, open_regular, read_into
 from neuraxis.dicom.codestream import Codestream, read_codestream
 from neuraxis.dicom.decoding import POOL
-from neuraxis.dicom.elements import UNDEFINED, ByteSource, DamagedFileError, walk_header
+from neuraxis.dicom.elements import UNDEFINED, ByteSource, DamagedFileError
 from neuraxis.dicom.frame import Frame
+from neuraxis.dicom.header_walk import walk_header
 from neuraxis.dicom.stored_values import Findings, unpack_bits
 
 AnyArray = NDArray[Any]

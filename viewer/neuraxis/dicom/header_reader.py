@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from neuraxis.dicom.attributes import Common, parse_common
 from neuraxis.dicom.byte_sources import DescriptorSource, FileRef, MemorySource, open_regular, read_at
 from neuraxis.dicom.codestream import read_codestream
-from neuraxis.dicom.elements import CHUNK_BYTES, UNDEFINED, ByteSource, DamagedFileError, Header, walk_header
+from neuraxis.dicom.elements import CHUNK_BYTES, UNDEFINED, ByteSource, DamagedFileError, Header
 from neuraxis.dicom.frame import OWN_INDEX, Frame, read_position
+from neuraxis.dicom.header_walk import walk_header
 from neuraxis.dicom.tags import COMPRESSED, OWN_ATTRIBUTES, TRANSFER_SYNTAX_UID, UNCOMPRESSED
 
 _OWN_TAGS = tuple(OWN_ATTRIBUTES.values())

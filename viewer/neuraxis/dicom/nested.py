@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from neuraxis.dicom.elements import _LONG, MAX_DEPTH, UNDEFINED, DamagedFileError
+from neuraxis.dicom.elements import LONG_VRS, MAX_DEPTH, UNDEFINED, DamagedFileError
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
@@ -68,7 +68,7 @@ def _element(data: bytes, position: int, *, explicit: bool, mark: str) -> tuple[
         group, element, vr, length = struct.unpack_from(mark + "HH2sH", data, position)
         if group == 0xFFFE:
             return group << 16 | element, b"", struct.unpack_from(mark + "I", data, position + 4)[0], position + 8
-        if vr in _LONG:
+        if vr in LONG_VRS:
             return group << 16 | element, vr, struct.unpack_from(mark + "I", data, position + 8)[0], position + 12
         return group << 16 | element, vr, length, position + 8
     group, element, length = struct.unpack_from(mark + "HHI", data, position)

@@ -320,8 +320,8 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     calcium, _, _ = calcium_of(context)
     if answers["none"][0] is Verdict.SUPPORTS and calcium is not None and calcium.f130 >= DENSE_FRACTION:
         why = "calcium fills the lesion and leaves no signal in which enhancement could show; none around it"
-        rim = answers["rim"] if numbers.octants == 0 else (Verdict.NOT_ASSESSABLE, answers["none"][1])
-        answers = {**unclear("enhancement", f"{answers['none'][1]}; {why}"), "rim": rim}
+        kept = answers["rim"] if numbers.octants == 0 else (Verdict.NOT_ASSESSABLE, answers["none"][1])
+        answers = {**unclear("enhancement", f"{answers['none'][1]}; {why}"), "rim": kept}
     base = Evidence(
         DESCRIPTION.key, numbers.index, "1", difference.post.series_uid, RULE, *answers["present"],
         2 * numbers.control_sd, context.field.centre_lps_mm, context.frame,

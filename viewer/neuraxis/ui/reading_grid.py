@@ -29,11 +29,13 @@ class ReadingGrid(QWidget):
     active_changed(panel) : another panel is active, or it shows something else
     hovered(text) : the voxel under the mouse, with the values of the other series at that point
     menu_requested(panel, global position)
+    path_dropped(path) : a folder or file from outside
     """
 
     active_changed = Signal(object)
     hovered = Signal(str)
     menu_requested = Signal(object, object)
+    path_dropped = Signal(str)
 
     def __init__(
         self, session: StudySession, options: ReadingOptions | None = None, parent: QWidget | None = None
@@ -145,6 +147,7 @@ class ReadingGrid(QWidget):
         panel.seed_requested.connect(self._seed)
         panel.hovered.connect(self._hovered)
         panel.moved.connect(self._moved)
+        panel.path_dropped.connect(self.path_dropped)
         return panel
 
     def _remove(self, panel: SlicePanel) -> None:

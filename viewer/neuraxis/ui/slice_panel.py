@@ -22,6 +22,12 @@ from neuraxis.ui.panel_painting import PanelPainter
 SERIES_MIME = "application/x-neuraxis-series"
 
 
+def dropped_path(event: Any) -> str:
+    """The first local path that a drop brings, or ''."""
+    urls = event.mimeData().urls() if event.mimeData().hasUrls() else []
+    return next((str(u.toLocalFile()) for u in urls if u.isLocalFile()), "")
+
+
 class SlicePanel(QWidget):
     """Shows one `PanelScene`. It changes nothing itself: it asks the session, and repaints when told.
 
@@ -34,6 +40,7 @@ class SlicePanel(QWidget):
     seed_requested(series id, LPS point) : a click with the segment tool
     hovered(panel, reading) : the voxel under the mouse, None outside
     moved(panel, factor, dx mm, dy mm) : zoomed or panned by the user
+    path_dropped(path) : a folder or file from outside was dropped here
     """
 
     activated = Signal(object)
@@ -43,6 +50,7 @@ class SlicePanel(QWidget):
     seed_requested = Signal(str, object)
     hovered = Signal(object, object)
     moved = Signal(object, float, float, float)
+    path_dropped = Signal(str)
 
     def __init__(
         self, session: StudySession, options: ReadingOptions, state: PanelState | None = None,
@@ -190,12 +198,17 @@ class SlicePanel(QWidget):
         self.hovered.emit(self, None)
 
     def dragEnterEvent(self, event: Any) -> None:
-        """A series from the browser."""
-        if event.mimeData().hasFormat(SERIES_MIME):
+        """A series from the browser, or a folder or file from outside."""
+        if event.mimeData().hasFormat(SERIES_MIME) or dropped_path(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: Any) -> None:
-        """Show the series that was dropped."""
+        """Show the series that was dropped; a path is for whoever opens studies."""
+        path = dropped_path(event)
+        if path:
+            event.acceptProposedAction()
+            self.path_dropped.emit(path)
+            return
         series_id = bytes(event.mimeData().data(SERIES_MIME)).decode("utf-8")
         if self.session.find_series(series_id) is not None:
             self.set_state(self.state.showing(series_id))
