@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SHELL := /bin/bash
 
-.PHONY: help setup demo test lint types contracts check gallery bench lock clean
+.PHONY: help setup demo test lint types contracts check gallery docs fuzz bench lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,14 @@ check: lint types contracts test  ## what CI runs
 
 gallery: setup   ## regenerate the pictures of the README and the manual
 	@tools/with-display $(PY) -m neuraxis.desktop.gallery docs/images
+	@$(VENV)/bin/neuraxis demo --out build/gallery --no-show
+	@cp build/gallery/figure.png docs/images/figure.png
+
+docs: setup      ## rebuild the manual page of the evidence from the metrics' own descriptions
+	@$(PY) -c 'from neuraxis.evidence import describe_all; print(describe_all(), end="")' > docs/evidence.md
+
+fuzz: setup      ## mutated DICOM against the reader (ARGS="--help" tells how much and how)
+	@$(PY) tests/fuzz/fuzz_reader.py $(ARGS)
 
 bench: setup     ## speed beside what a user would otherwise pick
 	@$(VENV)/bin/neuraxis bench

@@ -15,7 +15,7 @@ def test_grey_values_follow_the_standard_as_pydicom_computes_them(
     function: WindowFunction, center: float, width: float
 ) -> None:
     from pydicom.dataset import Dataset
-    from pydicom.pixels import apply_windowing
+    from pydicom.pixels.processing import apply_windowing
 
     ds = Dataset()
     ds.WindowCenter, ds.WindowWidth, ds.VOILUTFunction = center, width, function.value

@@ -200,9 +200,10 @@ def export(
 
     with _progress() as progress:
         found = open_input(path, progress).find(series)
-        for warning in found.warnings:
-            _tell(f"warning: {warning}")
-        write_volume(found.volume(), to)
+        volume = found.volume()
+        done = write_volume(volume, to)
+    for warning in dict.fromkeys((*found.warnings, *volume.caveats, *done)):
+        _tell(f"warning: {warning}")
     print(f"wrote {to}")
 
 

@@ -99,7 +99,8 @@ class _Cursor:
 class Walk:
     """One walk over the elements of a file; see `header_walk.walk_header`."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(self, source: ByteSource, also: frozenset[int] = frozenset()) -> None:
+        self.wanted = WANTED | also if also else WANTED
         self.cursor = _Cursor(source)
         self.header = Header()
         self.set_encoding(explicit=True, big=False)
@@ -210,7 +211,7 @@ class Walk:
     def data_set(self, position: int) -> None:
         """Walk the main data set up to the pixel data."""
         header, size, previous = self.header, self.cursor.size, 0
-        marks, wanted = header.marks, WANTED
+        marks, wanted = header.marks, self.wanted
         while position < size:
             start = position
             if position + 8 > size:

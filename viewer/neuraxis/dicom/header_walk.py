@@ -80,8 +80,8 @@ def _preamble_note(head: bytes) -> str | None:
     return None
 
 
-def walk_header(source: ByteSource) -> tuple[Header, ByteSource]:
-    """Walk one file up to its pixel data.
+def walk_header(source: ByteSource, also: frozenset[int] = frozenset()) -> tuple[Header, ByteSource]:
+    """Walk one file up to its pixel data; `also` names tags to keep beside the usual ones.
 
     Returns the header and the source in which its offsets are valid (the inflated one for deflated files).
 
@@ -94,7 +94,7 @@ def walk_header(source: ByteSource) -> tuple[Header, ByteSource]:
     """
     if source.size == 0:
         raise DamagedFileError("is empty (0 bytes)")
-    walk = Walk(source)
+    walk = Walk(source, also)
     head = walk.cursor.bytes(0, min(source.size, 132))
     if head[128:132] == b"DICM":
         walk.header.marks.append((128, 132))
@@ -129,7 +129,7 @@ def _finish(walk: Walk, syntax: str) -> None:
 
 def _walk_deflated(walk: Walk, source: ByteSource, position: int) -> tuple[Header, ByteSource]:
     inflated = InflatedSource(source, position)
-    inner = Walk(inflated)
+    inner = Walk(inflated, walk.wanted)
     inner.header.values.update(walk.header.values)
     inner.header.notes.extend(walk.header.notes)
     _choose_encoding(inner, EXPLICIT_LE, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from neuraxis.dicom.attributes import Common, parse_common, parse_decimal
+from neuraxis.dicom.byte_sources import DescriptorSource, MemorySource, open_regular
 from neuraxis.dicom.elements import DamagedFileError
 from neuraxis.dicom.frame import OWN_INDEX, Frame, Vector, read_position
+from neuraxis.dicom.header_walk import walk_header
 from neuraxis.dicom.nested import Item
-from neuraxis.dicom.tags import ATTRIBUTES, OWN_ATTRIBUTES
+from neuraxis.dicom.tags import ATTRIBUTES, OWN_ATTRIBUTES, SIEMENS_CSA_IMAGE
 
 MAX_FRAMES = 200_000
 _NESTED = 8
@@ -127,7 +130,7 @@ def split_mosaic(frame: Frame) -> list[Frame]:
 
     Where the header is absent the picture stays whole and unplaced (`position_problem` says so).
     """
-    header = read_csa(frame.common.raw.get("SiemensCsaImage", b""))
+    header = read_csa(_csa_bytes(frame))
     count = int(frame.common.value("SiemensMosaicCount") or 0) or int(_first(header.get("NumberOfImagesInMosaic")) or 0)
     normal = [_first([v]) for v in header.get("SliceNormalVector", [])[:3]]
     pixel_format, orientation, spacing = frame.common.pixel_format, frame.common.orientation, frame.common.spacing_mm
@@ -155,6 +158,19 @@ def split_mosaic(frame: Frame) -> list[Frame]:
         out.append(replace(frame, common=common, position=position, decimals=(6, 6, 6), tiles=(tile, across, count),
                            extra=dict(frame.extra)))
     return out
+
+
+def _csa_bytes(frame: Frame) -> bytes:
+    """The private header of one slice, b'' where it has none; the file is opened again for it."""
+    if frame.ref.is_member:
+        found, _ = walk_header(MemorySource(frame.ref.load()), frozenset((SIEMENS_CSA_IMAGE,)))
+        return found.values.get(SIEMENS_CSA_IMAGE, b"")
+    descriptor, size = open_regular(frame.ref.path)
+    try:
+        found, _ = walk_header(DescriptorSource(descriptor, size), frozenset((SIEMENS_CSA_IMAGE,)))
+    finally:
+        os.close(descriptor)
+    return found.values.get(SIEMENS_CSA_IMAGE, b"")
 
 
 def _first(values: list[str] | None) -> float | None:
