@@ -2,8 +2,12 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 SHELL := /bin/bash
+# Both Qt bindings are installed for the tests; everyday runs take the one that users get.
+QT_API ?= pyside6
+export QT_API
+export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help setup demo test lint types contracts check gallery docs fuzz bench lock clean
+.PHONY: help setup demo test test-gui lint types contracts check gallery docs fuzz bench lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -16,6 +20,9 @@ demo: setup      ## write the CAPNON sample, run the whole path on it, results i
 
 test: setup      ## all tests, with a window under Xvfb where there is no display
 	@tools/with-display $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-gui: setup  ## the tests of the window alone, e.g. with QT_API=pyqt6
+	@tools/with-display $(PY) -m pytest tests/app tests/ui tests/desktop tests/plugin $(ARGS)
 
 lint: setup      ## ruff
 	@$(VENV)/bin/ruff check .
