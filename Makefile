@@ -36,10 +36,11 @@ contracts: setup ## import contracts and the napari manifest
 
 check: lint types contracts test  ## what CI runs
 
-gallery: setup   ## regenerate the pictures of the README and the manual
-	@tools/with-display $(PY) -m neuraxis.desktop.gallery docs/images
+PICTURES := 04_lesion_in_all_series 05_tags_and_evidence 08_swi_minip 10_fusion_of_ct_and_t1c 13_napari_canvas
+gallery: setup   ## drive the window like a user; the README's pictures go to docs/images, all of them stay in build/gallery
+	@tools/with-display $(PY) -m neuraxis.desktop.gallery build/gallery
 	@$(VENV)/bin/neuraxis demo --out build/gallery --no-show
-	@cp build/gallery/figure.png docs/images/figure.png
+	@mkdir -p docs/images && cp build/gallery/figure.png $(PICTURES:%=build/gallery/%.png) docs/images/
 
 docs: setup      ## rebuild the manual page of the evidence from the metrics' own descriptions
 	@$(PY) -c 'from neuraxis.evidence import describe_all; print(describe_all(), end="")' > docs/evidence.md

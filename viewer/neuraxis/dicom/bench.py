@@ -119,7 +119,7 @@ def write_series(
     for k in range(count):
         words = np.clip(np.roll(head, k, axis=0), 0, 4095).astype(np.uint16)
         path = folder / f"S{series:03d}_{k:05d}.dcm"
-        path.write_bytes(_file(k, words, blob, codec, series))
+        path.write_bytes(dicom_file(k, words, blob, codec, series))
 
 
 def _element(tag: int, vr: str, value: bytes | str) -> bytes:
@@ -131,7 +131,8 @@ def _element(tag: int, vr: str, value: bytes | str) -> bytes:
     return head + struct.pack("<H", len(data)) + data
 
 
-def _file(k: int, words: Words, blob: int, codec: str, series: int) -> bytes:
+def dicom_file(k: int, words: Words, blob: int, codec: str, series: int) -> bytes:
+    """Slice `k` of a CT-like series as a DICOM file; `blob` bytes of a private element, `codec` a name in `SYNTAXES` or empty."""
     uid = "1.2.826.0.1.3680043.9.7000"
     number = struct.Struct("<H").pack
     syntax = SYNTAXES.get(codec, "1.2.840.10008.1.2.1")
