@@ -32,7 +32,7 @@ types: setup     ## mypy --strict over sources and tests
 
 contracts: setup ## import contracts and the napari manifest
 	@$(VENV)/bin/lint-imports
-	@$(VENV)/bin/npe2 validate napari_neuraxis
+	@$(VENV)/bin/npe2 validate plugins/napari_neuraxis/napari.yaml
 
 check: lint types contracts test  ## what CI runs
 

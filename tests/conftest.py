@@ -5,13 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Tests share made-up studies (`tests.app.synthetic_study`); importlib mode leaves the root off the path.
+if str(REPOSITORY) not in sys.path:
+    sys.path.insert(0, str(REPOSITORY))
 
 # A shared two-core machine may be slow at any moment; the same examples every time keep failures repeatable.
 settings.register_profile("neuraxis", deadline=None, derandomize=True, database=None)
@@ -85,3 +92,30 @@ def meningioma_folder() -> Path:
 def schwannoma_folder() -> Path:
     """The schwannoma sample; read-only for tests."""
     return phantom_study("schwannoma")
+
+
+@pytest.fixture(autouse=True)
+def window_system(request: pytest.FixtureRequest) -> None:
+    """Tests marked `gui` skip where there is no display, and fail in CI."""
+    native = sys.platform in ("win32", "darwin")
+    display = native or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if request.node.get_closest_marker("gui") is not None and not display:
+        if os.environ.get("CI"):
+            pytest.fail("no display: run the tests under xvfb-run")
+        pytest.skip("no display")
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the tests stay out of the user's."""
+    monkeypatch.setenv("NEURAXIS_SETTINGS", str(tmp_path / "settings.json"))
+
+
+@pytest.fixture
+def flush_deleted(qapp: Any) -> Iterator[None]:
+    """Widgets that were thrown away are really gone after the test."""
+    yield
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qapp.processEvents()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,10 +33,20 @@ def load(path: Path) -> Any:
 
 
 def test_the_demo_writes_every_result(demo_folder: Path) -> None:
-    names = {"figure.png", "figure.pdf", "recipe.yaml", "report.html", "measurements.json", "lesion-sr.dcm", "lesion-seg.dcm"}
+    names = {"figure.png", "figure.pdf", "recipe.yaml", "report.html", "measurements.json", "sr.dcm", "seg.dcm"}
     assert names <= {p.name for p in demo_folder.iterdir()}
     assert not [p.name for p in demo_folder.iterdir() if p.name.startswith(".")]
     assert all((demo_folder / n).stat().st_size > 500 for n in names)
+
+
+@pytest.mark.parametrize("name", ["sr.dcm", "seg.dcm"])
+def test_the_dicom_validator_finds_no_error(demo_folder: Path, name: str) -> None:
+    if shutil.which("dciodvfy") is None:
+        if os.environ.get("CI"):
+            pytest.fail("dciodvfy (dicom3tools) must be there in CI")
+        pytest.skip("dciodvfy (dicom3tools) is not installed")
+    run = subprocess.run(["dciodvfy", str(demo_folder / name)], capture_output=True, text=True, check=False)
+    assert [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("Error")] == []
 
 
 def test_the_sample_lesion_is_measured_as_it_was_made(demo_folder: Path, capnon_folder: Path) -> None:

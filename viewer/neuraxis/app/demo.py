@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuraxis.app.handing_on import export_lesion
 from neuraxis.app.workup import Progress, Workup, audit_workup, legend_recipe, open_input, silent, work_up
 from neuraxis.domain.geometry import Vector3
 from neuraxis.errors import ReadError
@@ -45,7 +46,7 @@ def run_demo(
     """Write the sample study, then load, align, segment, measure, tag, audit, draw, report and export it.
 
     Writes `study/`, `figure.png`, `figure.pdf`, `recipe.yaml`, `report.html`, `measurements.json`, `tags.json`,
-    `audit.json`, `lesion-sr.dcm` and `lesion-seg.dcm` into `folder`.
+    `audit.json`, `sr.dcm` and `seg.dcm` into `folder`.
     """
     from neuraxis_phantom import write_case
 
@@ -67,21 +68,12 @@ def write_results(
     The clock is a parameter: only the DICOM objects carry it, and the same clock gives the same bytes.
     """
     from neuraxis.figures import draw_figure, write_recipe, write_report
-    from neuraxis.interop.identity import UidSource
-    from neuraxis.interop.measurement_json import measurement_to_json
-    from neuraxis.interop.seg import write_seg
-    from neuraxis.interop.sr import write_sr
 
-    names = ("measurements.json", "tags.json", "audit.json", "recipe.yaml", "figure.png", "figure.pdf", "report.html",
-             "lesion-seg.dcm", "lesion-sr.dcm")
-    path = {name: folder / name for name in names}
-    sizes = measurement_to_json(workup.lesion.measurement)
-    write_json(path["measurements.json"], sizes)
-    write_json(path["tags.json"], {"lesion": sizes, "tags": [t.to_json() for t in workup.tags]})
-    progress(0.1, "auditing the legend")
+    path = {name: folder / name for name in ("audit.json", "recipe.yaml", "figure.png", "figure.pdf", "report.html")}
+    progress(0.0, "auditing the legend")
     audits = audit_workup(workup, legend)
     write_json(path["audit.json"], {"panels": [p for a in audits for p in a.to_json()["panels"]]})
-    progress(0.3, "drawing the figure")
+    progress(0.2, "drawing the figure")
     recipe = legend_recipe(workup, legend)
     write_recipe(recipe, path["recipe.yaml"])
     figure = draw_figure(recipe, workup.study)
@@ -89,10 +81,8 @@ def write_results(
     figure.save(path["figure.pdf"])
     progress(0.6, "writing the report")
     write_report(path["report.html"], lesion=workup.lesion, tags=workup.tags, audits=audits, figure=figure)
-    progress(0.8, "writing DICOM SEG and SR")
-    uids = UidSource(f"{workup.lesion.tracking_uid} {written_at.isoformat()}")
-    write_seg(workup.lesion, workup.series, path["lesion-seg.dcm"], author=None, uids=uids, written_at=written_at)
-    write_sr(workup.lesion, workup.tags, workup.series, path["lesion-sr.dcm"], seg_path=path["lesion-seg.dcm"],
-             author=None, uids=uids, written_at=written_at)
+    handed_on = export_lesion(
+        workup.lesion, workup.tags, workup.series, folder, written_at, lambda f, t: progress(0.7 + 0.3 * f, t)
+    )
     progress(1.0, "done")
-    return tuple(path.values())
+    return (*path.values(), *handed_on)

@@ -14,14 +14,9 @@ from neuraxis.output import write_json
 FILES = ("measurements.json", "tags.json", "seg.dcm", "sr.dcm")
 
 
-def export_names(lesion: Lesion) -> tuple[str, ...]:
-    """Names of the files of a lesion; they hold nothing of the patient."""
-    return tuple(f"{lesion.label.replace(' ', '-')}-{name}" for name in FILES)
-
-
 def export_lesion(
     lesion: Lesion, tags: tuple[Tag, ...], series: Series, folder: Path, written_at: datetime.datetime,
-    progress: Callable[[float, str], None],
+    progress: Callable[[float, str], None], *, prefix: str = "",
 ) -> tuple[Path, ...]:
     """Write the lesion's numbers, tags, segmentation and report into a folder; returns the files.
 
@@ -29,6 +24,7 @@ def export_lesion(
     ----------
     series : on which the lesion was measured
     written_at : clock of the DICOM objects: the same clock gives the same bytes
+    prefix : of the file names, which hold nothing of the patient
 
     Raises
     ------
@@ -40,7 +36,7 @@ def export_lesion(
     from neuraxis.interop.seg import write_seg
     from neuraxis.interop.sr import write_sr
 
-    sizes_file, tags_file, seg_file, sr_file = (folder / name for name in export_names(lesion))
+    sizes_file, tags_file, seg_file, sr_file = (folder / f"{prefix}{name}" for name in FILES)
     sizes = measurement_to_json(lesion.measurement)
     progress(0.1, "measurements")
     write_json(sizes_file, sizes)

@@ -350,7 +350,9 @@ class StudySession(OpenStudy):
         tags, now = self.case.tags.get(tracking_uid, ()), datetime.datetime.now(datetime.UTC)
         return self.jobs.start(
             f"exporting {lesion.label}", "export",
-            lambda job: export_lesion(lesion, tags, series, folder, now, job.report),
+            lambda job: export_lesion(
+                lesion, tags, series, folder, now, job.report, prefix=f"{lesion.label.replace(' ', '-')}-"
+            ),
             lambda files: self.post_notice(f"{lesion.label} was written: " + ", ".join(f.name for f in files)),
             self.post_error,
         )
