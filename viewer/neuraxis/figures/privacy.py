@@ -28,7 +28,7 @@ class PrivacyError(UsageError):
         super().__init__(
             found, expected=expected,
             remedy=f"choose another series or a smaller field of view; or, where that is wanted and permitted, allow it "
-            f"by name: {override} (privacy_overrides in the recipe)",
+            f"by name: {override} (--allow on the command line, privacy_overrides in the recipe)",
         )
         self.override = override
 
