@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neuraxis.dicom.byte_sources import printable
+from neuraxis.dicom.elements import DamagedFileError
 from neuraxis.dicom.nested import Item, parse_items
 from neuraxis.dicom.tags import ATTRIBUTES, LOSSY_ALWAYS
 
@@ -195,7 +196,17 @@ def parse_common(
             common.text[keyword] = text
     _check_text(common, charset, clean)
     _interpret(common)
+    _check_sequences(common)
     return common
+
+
+def _check_sequences(common: Common) -> None:
+    """Refuse here, file by file, what would fail later for a whole series; functional groups are read with their file."""
+    for keyword in ("ContrastBolusAgentSequence", "ModalityLUTSequence", "RealWorldValueMappingSequence"):
+        try:
+            common.items(keyword)
+        except DamagedFileError as error:
+            common.problem = common.problem or str(error)
 
 
 def _number_or_text(data: bytes, vr: bytes, kind: str, *, big: bool, signed: bool) -> float | None:

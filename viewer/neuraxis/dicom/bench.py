@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import statistics
@@ -67,6 +68,8 @@ def _tasks(quick: bool) -> Iterator[Task]:
         "raw read, 1 thread": _raw_read, "Neuraxis": _neuraxis, "dcm2niix": _dcm2niix, "SimpleITK": _simpleitk,
         "pydicom": _pydicom, "pydicom, 2 threads": _pydicom_threads,
     }
+    if importlib.util.find_spec("dicomsdl") is not None:
+        full["dicomsdl"] = _dicomsdl
     slices, mr, compressed, headers = (40, 32, 12, 500) if quick else (600, 176, 100, 20_000)
     yield f"CT 512x512x{slices}", partial(write_series, count=slices, rows=512, columns=512), full
     yield f"MR 256x256x{mr}, 90 kB headers", partial(write_series, count=mr, rows=256, columns=256, blob=90_000), full
@@ -235,6 +238,17 @@ def _pydicom(folder: Path) -> Any:
 def _pydicom_threads(folder: Path) -> Any:
     with ThreadPoolExecutor(2) as pool:
         return _stacked(list(pool.map(_one, sorted(folder.iterdir()))))
+
+
+def _dicomsdl(folder: Path) -> Any:
+    """Only where somebody has installed it: no dependency. It applies the rescale by itself."""
+    dicomsdl = importlib.import_module("dicomsdl")
+
+    def one(path: Path) -> tuple[float, Any]:
+        data = dicomsdl.open(str(path))
+        return float(data.ImagePositionPatient[2]), data.pixelData().astype(np.float32)
+
+    return _stacked([one(path) for path in sorted(folder.iterdir())])
 
 
 def _pydicom_headers(folder: Path) -> Any:

@@ -97,7 +97,9 @@ def _same_decoded(a: Frame, b: Frame) -> bool:
             with open_file() as opened:
                 raw, as_format = read_stored(frame, opened, Findings())
                 plan = SlicePlan(as_format, Rescale(), None, None, False)
-                numbers.append(stored_numbers(raw, plan, Findings(), frame.name).astype(np.float64))
+                # all bits count: whether those above BitsStored mean anything is not known yet
+                findings = Findings(keep_high_bits=True)
+                numbers.append(stored_numbers(raw, plan, findings, frame.name).astype(np.float64))
         except (OSError, DamagedFileError):
             return False
     return numbers[0].shape == numbers[1].shape and bool((numbers[0] == numbers[1]).all())

@@ -227,8 +227,6 @@ def _inside(other: list[Frame], main: list[Frame]) -> bool:
     placed = [f for f in main if f.position is not None and f.common.orientation is not None]
     if len(placed) < 2:
         return False
-    if other[0].position is None:
-        return True
     positions, depth = depths(placed)
     low, high = float(depth.min()), float(depth.max())
     step = (high - low) / (len(placed) - 1)
@@ -237,6 +235,8 @@ def _inside(other: list[Frame], main: list[Frame]) -> bool:
     pixel_format = placed[0].common.pixel_format
     reach = 1.0 if pixel_format is None else 1.1 * max(pixel_format.rows * spacing[0], pixel_format.columns * spacing[1])
     for frame in other:
+        if frame.position is None:
+            continue
         point = np.array(frame.position)
         projected = float(point @ normal)
         sideways = float(np.linalg.norm((point - positions[0]) - (projected - depth[0]) * normal))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import struct
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuraxis.dicom.attributes import Common, Rescale
 from neuraxis.dicom.byte_sources import printable
+from neuraxis.dicom.elements import DamagedFileError
 from neuraxis.domain.volume import ValueKind
 
 _CT_CLASSES = ("1.2.840.10008.5.1.4.1.1.2",)
@@ -123,8 +125,9 @@ def real_world_map(common: Common) -> RealWorldMap | None:
     for item in common.items("RealWorldValueMappingSequence"):
         slope, intercept = (_double(item.values.get(t), big=item.big) for t in (0x00409225, 0x00409224))
         unit = ""
-        for code in item.items(0x004008EA):
-            unit = code.values.get(0x00080100, b"").decode("latin-1").strip("\0 ")
+        with contextlib.suppress(DamagedFileError):
+            for code in item.items(0x004008EA):
+                unit = code.values.get(0x00080100, b"").decode("latin-1").strip("\0 ")
         if slope is not None and intercept is not None and slope != 0:
             return RealWorldMap(slope, intercept, printable(unit, 24))
     return None

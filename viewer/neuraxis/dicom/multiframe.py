@@ -90,6 +90,8 @@ def _per_frame(
                 {**base, **values}, {**base_vrs, **vrs}, explicit=frame.common.explicit, big=frame.common.big_endian,
                 syntax=frame.common.transfer_syntax, pixel_tag=frame.common.pixel_tag, notes=frame.common.notes,
             )
+            if common.problem:
+                raise DamagedFileError(common.problem)
             common.frames = frame.common.frames
             cache[key] = common
         own = list(frame.own)

@@ -296,6 +296,9 @@ def _uneven(
         placement.refusal = f"slice origins scatter by {sideways.max():.3g} mm across the slice plane"
         return
     gaps = np.diff(depth)
+    if gaps.min() < 1e-3:
+        placement.refusal = "two slices lie in one plane and beside each other: not a stack"
+        return
     typical = float(np.median(gaps))
     count = min(round(span / typical) + 1, 4 * len(frames))
     grid = np.linspace(depth[0], depth[-1], max(count, 2))

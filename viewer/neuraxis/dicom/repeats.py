@@ -12,7 +12,8 @@ import numpy as np
 from neuraxis.dicom.frame import Frame
 from neuraxis.dicom.placing import depths
 
-SAME_PLACE_MM = 1e-3
+SAME_DEPTH_MM, SAME_PLACE_MM = 1e-3, 0.01
+"""Slices closer than this along their normal, and in all, are at one place."""
 
 
 @dataclass
@@ -88,7 +89,7 @@ def _repeats(main: list[Frame], repeats: list[Frame]) -> list[LeftOut]:
 
 
 def _by_rank_or_leave(
-    frames: list[Frame], places: dict[Any, list[Frame]]
+    frames: list[Frame], places: dict[int, list[Frame]]
 ) -> tuple[list[list[Frame]], list[str], list[LeftOut]]:
     counts = {len(p) for p in places.values()}
     numbered = all(f.number is not None for f in frames) and len({f.number for f in frames}) == len(frames)
@@ -108,10 +109,15 @@ def _by_rank_or_leave(
     return [], [], [LeftOut(frames, f"{len(frames)} images at {len(places)} positions, no attribute tells them apart")]
 
 
-def _places(frames: list[Frame]) -> dict[Any, list[Frame]]:
-    out: dict[Any, list[Frame]] = defaultdict(list)
-    for frame in frames:
-        assert frame.position is not None
-        x, y, z = frame.position
-        out[(round(x / SAME_PLACE_MM), round(y / SAME_PLACE_MM), round(z / SAME_PLACE_MM))].append(frame)
+def _places(frames: list[Frame]) -> dict[int, list[Frame]]:
+    """Frames by where they lie: neighbours along the normal that are hardly apart share a place."""
+    positions, depth = depths(frames)
+    order = np.lexsort((*positions.T, np.round(depth, 4)))
+    apart = np.linalg.norm(np.diff(positions[order], axis=0), axis=1) >= SAME_PLACE_MM
+    apart |= np.abs(np.diff(depth[order])) >= SAME_DEPTH_MM
+    number = np.empty(len(frames), np.intp)
+    number[order] = np.concatenate([[0], np.cumsum(apart)])
+    out: dict[int, list[Frame]] = defaultdict(list)
+    for frame, place in zip(frames, number.tolist(), strict=True):
+        out[place].append(frame)
     return out

@@ -153,7 +153,6 @@ class _StudyReading:
             return
         if frame.pixel_length == UNDEFINED and not POOL.idle:
             POOL.warm(1)
-        self.images += 1
         if frame.header is not None:
             self.frames.extend(expand(frame))
         elif is_mosaic(frame):
@@ -161,6 +160,8 @@ class _StudyReading:
         else:
             common.is_plain_image = True
             self.frames.append(frame)
+        # only now: a file whose frames cannot be told apart is a damaged one, not an image
+        self.images += 1
 
     def _explain_gaps(self, group: Group) -> None:
         """Take a gap for a file that was left out where as many files of the same folder were."""

@@ -216,14 +216,20 @@ class VolumeReading:
             uids = tuple(frames[k].sop_instance_uid if k in frames else "" for k in range(self.shape[0]))
         if padding is not None and not padding.any():
             padding = None
-        if source.meaning.kind is ValueKind.HU and self.findings.lowest < NO_TISSUE_HU:
-            padding = self._mark_no_tissue(array, padding)
         if missing:
-            present = np.array([k not in missing for k in range(len(array))])
-            low = min(array[k].min() for k in np.flatnonzero(present))
+            present = [k for k in range(len(array)) if k not in missing]
+            if not present:
+                raise ReadError(
+                    f"no slice of series {source.series_id} can be computed: {next(iter(self.failed.values()))}",
+                    expected="pixels as the header describes them", remedy="see the load report",
+                )
+            low = min(array[k].min() for k in present)
             padding = np.zeros(array.shape, np.bool_) if padding is None else padding
             for k in missing:
                 array[k], padding[k] = low, True
+        # after the missing slices, whose memory holds anything until they are filled
+        if source.meaning.kind is ValueKind.HU and self.findings.lowest < NO_TISSUE_HU:
+            padding = self._mark_no_tissue(array, padding)
         array.flags.writeable = False
         caveats = (*source.meaning.caveats, *source.caveats, *self.findings.caveats, *(self.failed[k] for k in sorted(self.failed)))
         kind = source.meaning.kind
