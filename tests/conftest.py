@@ -48,12 +48,12 @@ def phantom_study(case: str, seed: int = 0) -> Path:
     folder = REPOSITORY / "build" / "samples" / digest.hexdigest()[:16] / f"{case}-{seed}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = folder.with_suffix(".lock")
-    deadline = time.monotonic() + 280
+    deadline = time.monotonic() + 840
     while not (folder / "truth.json").is_file():
         try:
             handle = os.open(lock, os.O_CREAT | os.O_EXCL)
         except FileExistsError:
-            if time.monotonic() > deadline or time.time() - lock.stat().st_mtime > 280:
+            if time.monotonic() > deadline or time.time() - lock.stat().st_mtime > 840:
                 lock.unlink(missing_ok=True)
             time.sleep(0.5)
             continue
