@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neuraxis.app.linking import representative
 from neuraxis.app.open_study import CachedSource
 from neuraxis.domain.geometry import Vector3
 from neuraxis.domain.lesion import Lesion, LesionMask
@@ -25,10 +26,6 @@ Progress = Callable[[float, str], None]
 
 EXTENT_RATIO = 2.0
 """An enhancing mass this many times longer than its calcified part is measured as the enhancing mass."""
-
-_REGISTERED_BY = (Role.T1, Role.T1C, Role.T2, Role.CISS, Role.FLAIR, Role.SWI, Role.GRE, Role.CT)
-"""Which series of a frame of reference stands for it in a registration, best contrast for the match first."""
-
 
 _WITHOUT_CT = (Role.T1C, Role.T2, Role.T1, Role.FLAIR, Role.SWI, Role.GRE, Role.CISS, Role.PD)
 
@@ -134,10 +131,10 @@ def register_frames(
         s.frame_of_reference_uid for s in study.series if s.is_volume and s.frame_of_reference_uid not in ("", home)
     )
     for number, frame in enumerate(frames):
-        moving = _representative(study, frame)
+        moving = representative(study, frame)
         if moving is None:
             continue
-        fixed = _representative(study, home) or series
+        fixed = representative(study, home) or series
         progress(number / len(frames), f"registering {fixed.title} to {moving.title}")
         try:
             registration = register(fixed.volume(), moving.volume(), focus_lps_mm=focus)
@@ -146,14 +143,6 @@ def register_frames(
         else:
             registrations = registrations.with_registration(registration)
     return registrations, tuple(notes)
-
-
-def _representative(study: Study, frame: str) -> Series | None:
-    for role in _REGISTERED_BY:
-        for series in study.volumes_of(role):
-            if series.frame_of_reference_uid == frame:
-                return series
-    return None
 
 
 def find_lesion(
