@@ -7,7 +7,7 @@ QT_API ?= pyside6
 export QT_API
 export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help setup demo test test-gui lint types contracts check gallery docs fuzz bench lock clean
+.PHONY: help setup setup-test demo test test-gui lint types contracts check gallery docs fuzz bench lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -15,13 +15,16 @@ help:            ## what there is
 setup:           ## .venv with hash-locked dependencies, and GUI system libraries where they are missing and may be installed
 	@tools/setup
 
+setup-test:
+	@tools/setup --test
+
 demo: setup      ## write the CAPNON sample, run the whole path on it, results in demo-out/
 	@$(VENV)/bin/neuraxis demo --out demo-out
 
-test: setup      ## all tests, with a window under Xvfb where there is no display
+test: setup-test ## all tests, with a window under Xvfb where there is no display
 	@tools/with-display $(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-gui: setup  ## the tests of the window alone, e.g. with QT_API=pyqt6
+test-gui: setup-test  ## the tests of the window alone, e.g. with QT_API=pyqt6
 	@tools/with-display $(PY) -m pytest tests/app tests/ui tests/desktop tests/plugin $(ARGS)
 
 lint: setup      ## ruff
@@ -37,7 +40,7 @@ contracts: setup ## import contracts and the napari manifest
 check: lint types contracts test  ## what CI runs
 
 PICTURES := 04_lesion_in_all_series 05_tags_and_evidence 08_swi_minip 10_fusion_of_ct_and_t1c 13_napari_canvas
-gallery: setup   ## drive the window like a user; the README's pictures go to docs/images, all of them stay in build/gallery
+gallery: setup-test  ## drive the window like a user; the README's pictures go to docs/images, all of them stay in build/gallery
 	@tools/with-display $(PY) -m neuraxis.desktop.gallery build/gallery
 	@$(VENV)/bin/neuraxis demo --out build/gallery --no-show
 	@mkdir -p docs/images && cp build/gallery/figure.png $(PICTURES:%=build/gallery/%.png) docs/images/

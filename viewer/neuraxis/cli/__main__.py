@@ -1,0 +1,5 @@
+"""`python -m neuraxis.cli` is `neuraxis`."""
+
+from neuraxis.cli import main
+
+main()
