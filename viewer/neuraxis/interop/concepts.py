@@ -22,10 +22,10 @@ def code_from(item: Dataset) -> Code:
     """From a code sequence item, whichever of the three value attributes it uses."""
     value = item.get("CodeValue") or item.get("LongCodeValue") or item.get("URNCodeValue") or ""
     scheme, meaning = str(item.get("CodingSchemeDesignator", "")), str(item.get("CodeMeaning", ""))
-    return Code(*_CURRENT.get((scheme, str(value)), (scheme, str(value))), meaning)
+    return Code(*SUPERSEDED_CODES.get((scheme, str(value)), (scheme, str(value))), meaning)
 
 
-_CURRENT = {  # SNOMED RT identifiers that older writers use for what we look for (PS3.16 Annex O)
+SUPERSEDED_CODES = {  # SNOMED RT identifiers that older writers use for what we look for (PS3.16 Annex O)
     ("SRT", "G-D705"): ("SCT", "118565006"),
     ("SRT", "G-A185"): ("SCT", "103339001"),
     ("SRT", "G-A186"): ("SCT", "103340004"),
@@ -110,6 +110,7 @@ _UNITS = {
     "HU": Code("UCUM", "[hnsf'U]", "Hounsfield unit"),
     "ratio": Code("UCUM", "{ratio}", "ratio"),
     "": Code("UCUM", "1", "no units"),
+    "1": Code("UCUM", "1", "no units"),
     "%": Code("UCUM", "%", "percent"),
     "rad": Code("UCUM", "rad", "radian"),
     "deg": Code("UCUM", "deg", "degree"),
@@ -119,7 +120,9 @@ _UNITS = {
     "stored value": Code("UCUM", "{stored}", "stored value"),
 }
 _LENGTHS_IN_MM = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 1e-3}
-_UNIT_NAMES = {code.value: name for name, code in _UNITS.items()}
+_UNIT_NAMES = {code.value: name for name, code in _UNITS.items() if name != "1"}
+UNIT_TEXTS = frozenset(_UNITS)
+"""Units as the domain writes them."""
 
 
 def unit_code(unit: str) -> Code:
