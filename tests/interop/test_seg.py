@@ -56,12 +56,24 @@ def test_the_mask_comes_back_voxel_for_voxel(scene: Scene) -> None:
     assert segment.mask.warnings == ()
 
 
-def test_highdicom_reads_the_mask_at_the_same_places(scene: Scene) -> None:
+@pytest.mark.parametrize("label_map", [False, True])
+def test_highdicom_reads_the_mask_at_the_same_places(scene: Scene, label_map: bool) -> None:
     import highdicom as hd
 
-    volume = hd.seg.segread(written(scene)).get_volume(segment_numbers=[1])
+    volume = hd.seg.segread(written(scene, label_map=label_map)).get_volume(segment_numbers=[1])
     points = (volume.affine @ np.c_[np.argwhere(volume.array[..., 0]), np.ones(int(volume.array.sum()))].T).T[:, :3]
     assert sort_rows(points) == pytest.approx(sort_rows(scene.lesion.mask.points_lps_mm()), abs=1e-6)
+
+
+def test_a_label_map_says_the_same_as_the_binary_segmentation(scene: Scene) -> None:
+    path = written(scene, label_map=True)
+    (segment,) = read_segments(path, scene.study)
+    assert np.array_equal(segment.mask.full(), scene.inside)
+    assert segment.tracking_uid == scene.lesion.tracking_uid
+    dataset = pydicom.dcmread(path)
+    assert dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.66.7"  # Label Map Segmentation Storage
+    assert dataset.pixel_array.max() == 1
+    assert dataset.pixel_array.sum() == scene.inside.sum()
 
 
 def test_simpleitk_reads_the_mask_at_the_same_places(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""A lesion's mask on a series as DICOM Segmentation (binary), one segment, one frame a slice."""
+"""A lesion's mask on a series as DICOM Segmentation (binary, or a label map), one segment, one frame a slice."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ SERIES_NUMBER_OFFSET = 1000
 
 def write_seg(
     lesion: Lesion, series: Series, path: Path, *, author: Author | None, uids: UidSource,
-    written_at: datetime.datetime, property_type: Code = LESION,
+    written_at: datetime.datetime, property_type: Code = LESION, label_map: bool = False,
 ) -> str:
-    """Write the lesion's mask on `series` as a binary SEG; return its SOP Instance UID.
+    """Write the lesion's mask on `series` as a SEG; return its SOP Instance UID.
 
     Every slice between the mask's first and last is written, empty ones too, so that a reader can tell a lost frame
     from an empty slice. Masks go to slices by position. Same arguments, same bytes.
@@ -44,6 +44,8 @@ def write_seg(
     author : reader who answers for the mask; None where nobody does
     uids, written_at : identifiers and clock as they shall stand in the object
     property_type : what the segment is (Segmented Property Type)
+    label_map : as Label Map Segmentation (8 bits, voxels hold the segment number) instead of a binary one, which more
+        systems open
 
     Raises
     ------
@@ -54,11 +56,13 @@ def write_seg(
     ReadError, WriteError
         When a source image or the target cannot be used; nothing half-written stays.
     """
-    dataset = build_seg(lesion, series, Authorship(author, written_at, uids), property_type)
+    dataset = build_seg(lesion, series, Authorship(author, written_at, uids), property_type, label_map=label_map)
     return write_object(dataset, path, uids)
 
 
-def build_seg(lesion: Lesion, series: Series, authorship: Authorship, property_type: Code = LESION) -> Dataset:
+def build_seg(
+    lesion: Lesion, series: Series, authorship: Authorship, property_type: Code = LESION, *, label_map: bool = False
+) -> Dataset:
     """The SEG of `write_seg` as a data set, not written."""
     import highdicom as hd
 
@@ -67,10 +71,11 @@ def build_seg(lesion: Lesion, series: Series, authorship: Authorship, property_t
     first = sources[0].header
     share_common_macros(first)
     planes, images = _planes(mask, sources)
+    kind = "LABELMAP" if label_map else "BINARY"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # highdicom warns of odd values in the scanner's own headers, which we copy
         dataset: Dataset = hd.seg.Segmentation(
-            source_images=images, pixel_array=planes, segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+            source_images=images, pixel_array=planes, segmentation_type=hd.seg.SegmentationTypeValues(kind),
             segment_descriptions=[_segment(lesion, mask, property_type)],
             series_instance_uid="2.25.1", series_number=SERIES_NUMBER_OFFSET + (series.number or 0),
             sop_instance_uid="2.25.1", instance_number=1,

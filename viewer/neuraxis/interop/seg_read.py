@@ -17,6 +17,7 @@ from neuraxis.domain.study import Series, Study
 from neuraxis.errors import GeometryError
 from neuraxis.interop.concepts import code_from
 from neuraxis.interop.doubt import GRID, IMAGES, ask_unless_accepted, patient_notes
+from neuraxis.interop.mask_planes import grid_of, lost_slices, mask_from_planes
 from neuraxis.interop.seg_frames import SegFile, SegFrame
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _series_of(file: SegFile, study: Study, accept: Collection[str], notes: list
         IMAGES, accept, f"the segmentation belongs to images that are not here ({len(referenced)} of {len(referenced)})",
         expected="images of this study", remedy="open its images, or read it again accepting 'images': placed by position",
     ))
-    return max(fitting, key=lambda s: sum(_places(f, file, _grid(s)) is not None for f in file.frames))
+    return max(fitting, key=lambda s: sum(_places(f, file, grid_of(s)) is not None for f in file.frames))
 
 
 def _frame_error(file: SegFile) -> GeometryError:
@@ -119,12 +120,6 @@ def _frame_error(file: SegFile) -> GeometryError:
         expected="the frame of reference of its source images",
         remedy="open the study it was drawn on, or register and resample it first",
     )
-
-
-def _grid(series: Series) -> VolumeGeometry:
-    if series.geometry is None:
-        raise GeometryError(f"series {series.id} has no grid in the patient", expected="a volume")
-    return series.geometry
 
 
 def _frame_geometry(frame: SegFrame, file: SegFile, normal_step: tuple[float, float, float]) -> VolumeGeometry:
@@ -155,7 +150,7 @@ def _mask(
     file: SegFile, frames: list[SegFrame], number: int, series: Series, accept: Collection[str],
     threshold: float | None,
 ) -> LesionMask:
-    grid = _grid(series)
+    grid = grid_of(series)
     planes: dict[int, NDArray[np.bool_]] = {}
     warnings: list[str] = []
     for frame in frames:
@@ -169,8 +164,8 @@ def _mask(
         target = planes.setdefault(z, np.zeros(grid.shape_zyx[1:], dtype=bool)) if 0 <= z < grid.shape_zyx[0] else None
         if target is None or not _paste(inside, target, y, x):
             warnings.append("part of the segment lies outside the series and was left out")
-    warnings += _holes(planes)
-    return _assemble(planes, series, tuple(dict.fromkeys(warnings)))
+    warnings += lost_slices(planes)
+    return mask_from_planes(planes, series, tuple(dict.fromkeys(warnings)))
 
 
 def _paste(inside: NDArray[np.bool_], target: NDArray[np.bool_], y: int, x: int) -> bool:
@@ -182,33 +177,11 @@ def _paste(inside: NDArray[np.bool_], target: NDArray[np.bool_], y: int, x: int)
     return int(part.sum()) == int(inside.sum())
 
 
-def _holes(planes: dict[int, NDArray[np.bool_]]) -> list[str]:
-    occupied = sorted(z for z, plane in planes.items() if plane.any())
-    if not occupied:
-        return ["the segment is empty"]
-    lost = [z for z in range(occupied[0], occupied[-1] + 1) if z not in planes]
-    if not lost:
-        return []
-    numbers = ", ".join(str(z + 1) for z in lost[:8]) + ("..." if len(lost) > 8 else "")
-    return [f"{len(lost)} slices inside the lesion are absent from the segmentation (slice {numbers}): sizes are too small"]
-
-
-def _assemble(planes: dict[int, NDArray[np.bool_]], series: Series, warnings: tuple[str, ...]) -> LesionMask:
-    grid = _grid(series)
-    occupied = sorted(z for z, plane in planes.items() if plane.any())
-    first, last = (occupied[0], occupied[-1]) if occupied else (0, 0)
-    empty = np.zeros(grid.shape_zyx[1:], dtype=bool)
-    slab = np.stack([planes.get(z, empty) for z in range(first, last + 1)])
-    local = LesionMask.from_full(grid.cropped((first, 0, 0), (len(slab), *grid.shape_zyx[1:])), slab)
-    start = (local.start_zyx[0] + first, local.start_zyx[1], local.start_zyx[2])
-    return LesionMask(grid, start, local.box, series.id, series.series_uid, warnings=warnings)
-
-
 def _resampled(
     file: SegFile, frames: list[SegFrame], number: int, series: Series, accept: Collection[str],
     threshold: float | None,
 ) -> LesionMask:
-    grid = _grid(series)
+    grid = grid_of(series)
     spacing = frames[0].spacing_row_column_mm
     note = ask_unless_accepted(
         GRID, accept,
@@ -222,7 +195,7 @@ def _resampled(
         plane = _sampled_slice(file, frames, number, grid, z, threshold)
         if plane is not None:
             planes[z] = plane
-    return _assemble(planes, series, (note, "resampled from another grid, nearest voxel"))
+    return mask_from_planes(planes, series, (note, "resampled from another grid, nearest voxel"))
 
 
 def _sampled_slice(

@@ -71,16 +71,17 @@ def source_images(series: Series, slices: Sequence[int]) -> tuple[SourceImage, .
 
 
 def _from_single_frames(series: Series, geometry: VolumeGeometry, slices: Sequence[int]) -> tuple[SourceImage, ...]:
+    headers: dict[int, Dataset] = {}  # by place among the instances: no file is read twice
     found: dict[int, Dataset] = {}
     for index in slices:  # most readers keep instances in slice order: try that place first
         if len(series.instances) == geometry.shape_zyx[0]:
-            header = read_header(series.instances[index])
-            if _slice_of(header, geometry) == index:
-                found[index] = header
+            headers[index] = read_header(series.instances[index])
+            if _slice_of(headers[index], geometry) == index:
+                found[index] = headers[index]
     if len(found) < len(set(slices)):
         found = {}
-        for instance in series.instances:
-            header = read_header(instance)
+        for number, instance in enumerate(series.instances):
+            header = headers.get(number) or read_header(instance)
             place = _slice_of(header, geometry)
             if place is not None and place in found and found[place].SOPInstanceUID != header.SOPInstanceUID:
                 raise GeometryError(

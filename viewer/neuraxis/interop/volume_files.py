@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuraxis.align.resampling import bridged, upright
 from neuraxis.domain.geometry import VolumeGeometry
 from neuraxis.domain.lesion import LesionMask
 from neuraxis.domain.study import Series
@@ -29,12 +30,18 @@ _CODES = {"int16": 4, "float32": 16, "uint8": 2}
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
 
 
-def write_volume(volume: Volume, path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Write a volume; returns what had to be done to it, in words (also for the user to see).
+def write_volume(volume: Volume, path: str | os.PathLike[str], *, native: bool = False) -> tuple[str, ...]:
+    """Write a volume on a grid that every program can hold; returns what had to be done to it, in words for the user.
 
-    .nrrd and .npy (with a .json beside it) carry the voxels as they are, sheared grids included. NIfTI readers
-    expect a grid without holes: a slice for which no file exists is bridged linearly; where a file exists but was
-    refused nothing is made up, and only the longest run of slices without a gap is written.
+    A tilted (sheared) grid is resampled to one of right angles. .nrrd and .npy (with a .json beside it) carry all slices,
+    gaps at the lowest value and named. NIfTI readers expect a grid without holes: few single slices for which no file
+    exists (see `_may_be_bridged`) are bridged linearly and named; where gaps are wider, or a file exists but was refused,
+    nothing is made up, and only the longest run of slices without a gap is written. What was done, which slices are missing and what padding holds stands in the file too (NIfTI:
+    a comment extension).
+
+    Parameters
+    ----------
+    native : write the voxels and the grid as they were read: shear and gaps stay, nothing is interpolated
 
     Raises
     ------
@@ -45,13 +52,14 @@ def write_volume(volume: Volume, path: str | os.PathLike[str]) -> tuple[str, ...
     """
     target = Path(path)
     ending = _ending(target)
-    notes: list[str] = []
-    if ending in (".nii", ".nii.gz"):
-        volume, said = without_gaps(volume)
-        notes.extend(said)
+    known = len(volume.caveats)
+    if not native:
+        volume = upright(volume)
+        if ending in (".nii", ".nii.gz"):
+            volume = bridged(volume) if _may_be_bridged(volume) else _longest_run(volume)
     array = volume.array if volume.array.dtype in (np.int16, np.float32) else volume.array.astype(np.float32)
-    _write(array, volume.geometry, target, ending, _about(volume, notes))
-    return tuple(notes)
+    _write(array, volume.geometry, target, ending, _about(volume))
+    return volume.caveats[known:]
 
 
 def write_mask(mask: LesionMask, path: str | os.PathLike[str]) -> None:
@@ -87,45 +95,54 @@ def read_mask(path: str | os.PathLike[str], on: Series | VolumeGeometry) -> Lesi
     return LesionMask.from_full(geometry, array > 0.5, method=f"mask file {source.name}", **fields)
 
 
-def without_gaps(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
-    """The volume as a NIfTI reader can take it, and what was done: see `write_volume`."""
-    if not volume.missing_slices:
-        return volume, ()
+MAX_BRIDGED_SHARE = 1 / 32
+"""Single missing slices up to this share of a volume (one at least) are bridged: measured volumes change little."""
+
+
+def _may_be_bridged(volume: Volume) -> bool:
+    """Whether linear interpolation may stand for the gaps: none wider than one lost slice, and few of those.
+
+    A stretch at either end with twice the usual spacing is taken as scanned so. Across wider gaps a small lesion would be
+    invented or lost.
+    """
     if volume.refused_slices:
-        return _longest_run(volume)
-    array = volume.array.copy()
-    present = np.array([k for k in range(len(array)) if k not in set(volume.missing_slices)])
-    for k in volume.missing_slices:
-        upper = int(np.searchsorted(present, k))
-        if upper in (0, len(present)):
-            continue
-        low, high = int(present[upper - 1]), int(present[upper])
-        weight = (k - low) / (high - low)
-        blended = array[low] * (1.0 - weight) + array[high] * weight
-        array[k] = np.rint(blended) if array.dtype == np.int16 else blended
-    slices = ", ".join(str(k + 1) for k in volume.missing_slices)
-    note = f"missing slices bridged by linear interpolation: {slices}"
-    return replace(volume, array=array), (note,)
+        return False
+    lost = set(volume.missing_slices)
+    steps = np.diff([k for k in range(len(volume.array)) if k not in lost])
+    if not len(steps):
+        return False
+    usual = float(np.median(steps))
+    wide = np.flatnonzero(steps > 1.5 * usual)
+    at_an_end = len(wide) > 2 and int(wide[-1] - wide[0]) == len(wide) - 1 and (wide[0] == 0 or wide[-1] == len(steps) - 1)
+    few = len(wide) <= max(1, len(volume.array) * MAX_BRIDGED_SHARE)
+    return bool(steps.max() <= 2 * usual and (few or at_an_end))
 
 
-def _longest_run(volume: Volume) -> tuple[Volume, tuple[str, ...]]:
+def _longest_run(volume: Volume) -> Volume:
     gaps = [-1, *volume.missing_slices, volume.array.shape[0]]
     start, stop = max(((a + 1, b) for a, b in itertools.pairwise(gaps)), key=lambda r: r[1] - r[0])
     _, rows, columns = volume.array.shape
     part = volume.cropped((start, 0, 0), (stop, rows, columns))
-    refused = ", ".join(str(k + 1) for k in volume.refused_slices)
+    lost, what = (volume.refused_slices, "the files of slices {} were left out") if volume.refused_slices else (
+        volume.missing_slices, "slices {} are missing"
+    )
     note = (
-        f"slices {start + 1} to {stop} of {volume.array.shape[0]} written: the files of slices {refused} were left out "
+        f"slices {start + 1} to {stop} of {volume.array.shape[0]} written: {what.format(', '.join(str(k + 1) for k in lost))} "
         "and nothing was made up in their place (.nrrd and .npy carry all slices)"
     )
-    return part, (note,)
+    return replace(part, caveats=(*part.caveats, note))
 
 
-def _about(volume: Volume, notes: list[str]) -> dict[str, Any]:
-    return {
+def _about(volume: Volume) -> dict[str, Any]:
+    about: dict[str, Any] = {
         "unit": volume.unit, "series_uid": volume.series_uid, "missing_slices": list(volume.missing_slices),
-        "caveats": [*volume.caveats, *notes],
+        "caveats": list(volume.caveats),
     }
+    if volume.padding is not None:
+        values = np.unique(volume.array[volume.padding])
+        if len(values) == 1:
+            about["padding_value"] = float(values[0])
+    return about
 
 
 def _ending(path: Path) -> str:
@@ -163,21 +180,27 @@ def _write(array: NDArray[Any], geometry: VolumeGeometry, path: Path, ending: st
                 stream.write(packer.compress(np.ascontiguousarray(piece).data))
             stream.write(packer.flush())
         elif ending == ".nii":
-            _write_nifti(stream, array, geometry)
+            _write_nifti(stream, array, geometry, about)
         else:
             # time 0 and no name in the gzip header: same input, same bytes
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, compresslevel=1, mtime=0) as packed:
-                _write_nifti(packed, array, geometry)
+                _write_nifti(packed, array, geometry, about)
 
 
-def _write_nifti(stream: IO[bytes] | gzip.GzipFile, array: NDArray[Any], geometry: VolumeGeometry) -> None:
-    stream.write(nifti_header(array, geometry))
+def _write_nifti(
+    stream: IO[bytes] | gzip.GzipFile, array: NDArray[Any], geometry: VolumeGeometry, about: dict[str, Any]
+) -> None:
+    said = {key: about[key] for key in ("unit", "missing_slices", "padding_value", "caveats") if about.get(key)}
+    stream.write(nifti_header(array, geometry, json.dumps(said) if said.keys() - {"unit"} else ""))
     for piece in array:
         stream.write(np.ascontiguousarray(piece, piece.dtype.newbyteorder("<")).data)
 
 
-def nifti_header(array: NDArray[Any], geometry: VolumeGeometry) -> bytes:
-    """352 bytes of NIfTI-1 header: sform with the exact grid in RAS mm, qform only where the grid is orthogonal."""
+def nifti_header(array: NDArray[Any], geometry: VolumeGeometry, comment: str = "") -> bytes:
+    """NIfTI-1 header: sform with the exact grid in RAS mm, qform only where the grid is orthogonal.
+
+    352 bytes, and where there is a comment an extension that holds it (ecode 6, a multiple of 16 bytes).
+    """
     nz, ny, nx = array.shape
     if max(array.shape) > 32767:
         raise WriteError(f"{array.shape} voxels are too many for NIfTI-1", remedy="write .nrrd or .npy")
@@ -191,7 +214,9 @@ def nifti_header(array: NDArray[Any], geometry: VolumeGeometry) -> bytes:
     struct.pack_into("<2h", header, 70, code, array.dtype.itemsize * 8)
     handed = -1.0 if np.linalg.det(affine[:3, :3]) < 0 else 1.0
     struct.pack_into("<8f", header, 76, handed, *spacing, 0, 0, 0, 0)
-    struct.pack_into("<3f", header, 108, 352.0, 1.0, 0.0)
+    text = comment.encode("utf-8")
+    room = (len(text) + 8 + 15) // 16 * 16 if text else 0
+    struct.pack_into("<3f", header, 108, 352.0 + room, 1.0, 0.0)
     header[123] = 2
     header[148:156] = b"Neuraxis"
     struct.pack_into("<2h", header, 252, 0 if quaternion is None else 1, 1)
@@ -199,7 +224,10 @@ def nifti_header(array: NDArray[Any], geometry: VolumeGeometry) -> bytes:
         struct.pack_into("<6f", header, 256, *quaternion, *affine[:3, 3])
     struct.pack_into("<12f", header, 280, *affine[:3].ravel())
     header[344:348] = b"n+1\0"
-    return bytes(header)
+    if not text:
+        return bytes(header)
+    header[348] = 1
+    return bytes(header) + struct.pack("<2i", room, 6) + text.ljust(room - 8, b"\0")
 
 
 def _quaternion(rotation: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -32,6 +32,8 @@ _VENDORS = (
 _TELLING = ("AccessionNumber", "InstitutionName", "InstitutionAddress", "StationName", "DeviceSerialNumber")
 SHORTEST_TELLING_TEXT = 6
 """Characters; shorter names occur by chance in other words."""
+_CLASSES_TOO_NEW = ("1.2.840.10008.5.1.4.1.1.66.7",)
+"""Label Map Segmentation Storage (2024): pydicom's dictionary lacks it."""
 _CODED_STRING = re.compile(r"[A-Z0-9_ ]{0,16}")
 
 
@@ -198,7 +200,7 @@ def _each(value: Any, change: Callable[[str], str]) -> Any:
 def _standard_uid(value: Any) -> bool:
     from pydicom.uid import UID
 
-    return isinstance(value, str) and UID(value).name != value and str(value).startswith("1.2.840.10008.")
+    return isinstance(value, str) and (value in _CLASSES_TOO_NEW or UID(value).name != value)
 
 
 def _time(value: str) -> str:
