@@ -32,17 +32,26 @@ def scan(path: StudyPath, as_json: AsJson = False) -> None:
         )
 
 
-@app.command("open", epilog="Example: neuraxis open ./study")
-def open_window(path: Annotated[Path | None, typer.Argument(metavar="[PATH]", show_default=False)] = None) -> None:
-    """Open the desktop viewer."""
-    if path is not None and not path.exists():
-        raise NeuraxisError(f"{path} does not exist", remedy="give a folder, zip, DICOMDIR or file")
+@app.command("open", epilog="Example: neuraxis open ./study; neuraxis open lesions.neuraxis --study ./study")
+def open_window(
+    path: Annotated[Path | None, typer.Argument(metavar="[PATH|CASE]", show_default=False)] = None,
+    study: Annotated[Path | None, typer.Option("--study", help="where the study of a case file lies now")] = None,
+) -> None:
+    """Open the desktop viewer on a folder, zip, DICOMDIR, file or case."""
+    for given in (path, study):
+        if given is not None and not given.exists():
+            raise NeuraxisError(f"{given} does not exist", remedy="give a folder, zip, DICOMDIR, file or case")
+    if study is not None:
+        from neuraxis.case.database import is_case_file
+
+        if path is None or not is_case_file(path):
+            raise typer.BadParameter("only a case file takes a study", param_hint="--study")
     from neuraxis.app.extras import require_desktop
 
     require_desktop()
     from neuraxis.desktop import run
 
-    code = run(None if path is None else str(path))
+    code = run(None if path is None else str(path), None if study is None else str(study))
     if code:
         sys.exit(code)
 
@@ -52,15 +61,16 @@ def export(
     path: StudyPath,
     series: Annotated[str, typer.Option("--series", help="id, UID or number")],
     to: Annotated[Path, typer.Option("--to", help=".nii.gz, .nii, .nrrd or .npy")],
+    native: Annotated[bool, typer.Option("--native", help="the grid as it was read: tilt and gaps stay, nothing is resampled")] = False,
 ) -> None:
-    """Write one series as .nii.gz, .nrrd or .npy (real-world units, with geometry)."""
+    """Write one series as .nii.gz, .nrrd or .npy (real-world units, with geometry); a tilted one on a regular grid."""
     from neuraxis.app.workup import open_input
     from neuraxis.interop.volume_files import write_volume
 
     with progress_bar() as progress:
         found = open_input(path, progress).find(series)
         volume = found.volume()
-        done = write_volume(volume, to)
+        done = write_volume(volume, to, native=native)
     for warning in dict.fromkeys((*found.warnings, *volume.caveats, *done)):
         tell(f"warning: {warning}")
     print(f"wrote {to}")

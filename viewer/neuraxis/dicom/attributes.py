@@ -330,6 +330,13 @@ def read_rescale(common: Common) -> Rescale:
         numbers[keyword] = number
     if numbers["RescaleSlope"] == 0:
         return Rescale(present=True, problem="RescaleSlope is 0: raw values shown, no HU")
+    is_ct = common.get("Modality") == "CT"
+    largest = 1e5 if is_ct else 1e12
+    for keyword, number in numbers.items():
+        if abs(number) > largest or (keyword == "RescaleSlope" and abs(number) < (1e-5 if is_ct else 1e-15)):
+            return Rescale(problem=f"{keyword} {number:g} is implausible: raw values shown")
+    if is_ct and numbers["RescaleSlope"] < 0:
+        note = note or f"RescaleSlope {numbers['RescaleSlope']:g} is negative: large stored values mean low attenuation"
     return Rescale(numbers["RescaleSlope"], numbers["RescaleIntercept"], True, "", note)
 
 

@@ -132,6 +132,8 @@ class FileRef:
     packed: int = 0
     size: int = 0
     deflated: bool = False
+    checksum: int = 0
+    """CRC-32 of the member's bytes, as the archive says."""
 
     @property
     def is_member(self) -> bool:
@@ -145,25 +147,29 @@ class FileRef:
 
     def load(self) -> bytes:
         """All bytes of an archive member (its declared size was checked against limits; more than that is an error)."""
-        descriptor, _ = open_regular(self.open_path)
+        descriptor, size = open_regular(self.open_path)
         try:
             local = read_at(descriptor, self.offset, 30)
             if len(local) < 30 or local[:4] != b"PK\x03\x04":
                 raise DamagedFileError("archive member is damaged")
             start = self.offset + 30 + int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
+            if start + self.packed > size:
+                raise DamagedFileError("archive member is cut")
             raw = bytearray(self.packed)
             if read_into(descriptor, memoryview(raw), start) != self.packed:
                 raise DamagedFileError("archive member is cut")
         finally:
             os.close(descriptor)
-        if not self.deflated:
-            return bytes(raw)
-        try:
-            data = zlib.decompressobj(-15).decompress(bytes(raw), self.size + 1)
-        except zlib.error:
-            raise DamagedFileError("archive member is damaged") from None
+        data = bytes(raw)
+        if self.deflated:
+            try:
+                data = zlib.decompressobj(-15).decompress(data, self.size + 1)
+            except zlib.error:
+                raise DamagedFileError("archive member is damaged") from None
         if len(data) != self.size:
             raise DamagedFileError("archive member is not as long as the archive says")
+        if zlib.crc32(data) != self.checksum:
+            raise DamagedFileError("archive member is damaged (checksum)")
         return data
 
 

@@ -11,7 +11,10 @@ from neuraxis.dicom.tags import HTJ2K, JPEG_2000, JPEG_LS, JPEG_SYNTAXES, RLE
 
 @dataclass(frozen=True)
 class Codestream:
-    """Size, precision and sign of a compressed frame; `signed` is None where the format has no sign."""
+    """Size, precision and sign of a compressed frame; `signed` is None where the format has no sign.
+
+    `lossy` is what the codestream itself says, whatever the header does.
+    """
 
     codec: str
     rows: int
@@ -22,6 +25,7 @@ class Codestream:
     reversible: bool = False
     resolutions: int = 0
     colour: str = ""
+    lossy: bool = False
 
 
 def read_codestream(data: bytes, pixel_format: PixelFormat) -> Codestream:
@@ -72,11 +76,12 @@ def _jpeg_2000(data: bytes) -> Codestream:
         raise DamagedFileError("the compressed picture has a damaged JPEG 2000 header")
     depth = siz[40]
     cod = siz.find(b"\xff\x52", 40)
-    reversible = cod > 0 and len(siz) > cod + 14 and siz[cod + 13] == 1
+    transform = siz[cod + 13] if cod > 0 and len(siz) > cod + 14 else None
     resolutions = siz[cod + 9] + 1 if cod > 0 and len(siz) > cod + 9 else 0
     is_ht = siz.find(b"\xff\x50", 40, cod if cod > 0 else None) > 0
     return Codestream(
-        "htj2k" if is_ht else "jpeg2k", rows, columns, components, (depth & 127) + 1, bool(depth & 128), reversible, resolutions
+        "htj2k" if is_ht else "jpeg2k", rows, columns, components, (depth & 127) + 1, bool(depth & 128), transform == 1, resolutions,
+        lossy=transform == 0,
     )
 
 
@@ -100,14 +105,24 @@ def _jpeg(data: bytes) -> Codestream:
         elif marker == 0xE0 and body[:4] == b"JFIF":
             jfif = True
         elif (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            return _frame_header(marker, body, adobe, jfif)
+            near = _near_of_jpeg_ls(data, position + 2 + length) if marker == 0xF7 else 0
+            return _frame_header(marker, body, adobe, jfif, near)
         elif marker == 0xDA or length < 2:
             break
         position += 2 + length
     raise DamagedFileError("the compressed picture has no JPEG frame header")
 
 
-def _frame_header(marker: int, body: bytes, adobe: int | None, jfif: bool) -> Codestream:
+def _near_of_jpeg_ls(data: bytes, position: int) -> int:
+    """How far a decoded value may be from the true one (NEAR of the scan header, ISO 14495-1 C.2.3); 0 where it is lossless."""
+    scan = data.find(b"\xff\xda", position)
+    if scan < 0 or scan + 5 >= len(data):
+        return 0
+    at = scan + 5 + 2 * data[scan + 4]
+    return data[at] if at < len(data) else 0
+
+
+def _frame_header(marker: int, body: bytes, adobe: int | None, jfif: bool, near: int) -> Codestream:
     if len(body) < 6:
         raise DamagedFileError("the compressed picture is cut in its header")
     precision, components = body[0], body[5]
@@ -120,6 +135,5 @@ def _frame_header(marker: int, body: bytes, adobe: int | None, jfif: bool) -> Co
         ids = bytes(body[6 + 3 * i] for i in range(3))
         coded = adobe == 1 or (adobe is None and (jfif or ids != b"RGB"))
         colour = "YCBCR" if coded else "RGB"
-    return Codestream(codec, rows, columns, components, precision, None, codec in ("jpegls", "ljpeg"), 0, colour)
-
-
+    lossy = codec == "jpeg" or near > 0
+    return Codestream(codec, rows, columns, components, precision, None, not lossy, 0, colour, lossy)

@@ -27,7 +27,8 @@ class CopyFinder:
         """(frames to keep, remarks) of frames with one SOPInstanceUID, or at one place."""
         kept: list[Frame] = []
         remarks: list[str] = []
-        for frame in sorted(frames, key=lambda f: (len(f.ref.path), f.ref.path)):
+        # of copies the one with the soundest header stays
+        for frame in sorted(frames, key=lambda f: (len(f.common.notes), len(f.ref.path), f.ref.path)):
             twin = next((k for k in kept if same_pixels(k, frame)), None)
             if twin is None:
                 kept.append(frame)

@@ -178,6 +178,10 @@ class Walk:
     def meta(self, position: int) -> int:
         """Walk the file meta group; returns where the data set starts."""
         declared, first = None, position
+        head = self.cursor.bytes(position, min(8, self.cursor.size - position))
+        if head[:2] == b"\2\0" and head[4:6] not in LONG_VRS | SHORT_VRS and int.from_bytes(head[4:8], "little") <= 128:
+            self.header.notes.append("file meta information is in implicit VR")
+            self.set_encoding(explicit=False, big=False)
         while True:
             if position + 8 > self.cursor.size:
                 raise DamagedFileError("ends inside the file meta information")
@@ -210,7 +214,7 @@ class Walk:
 
     def data_set(self, position: int) -> None:
         """Walk the main data set up to the pixel data."""
-        header, size, previous = self.header, self.cursor.size, 0
+        header, size, previous = self.header, self.cursor.size, -1
         marks, wanted = header.marks, self.wanted
         while position < size:
             start = position

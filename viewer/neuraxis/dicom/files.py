@@ -136,7 +136,8 @@ def _list_archive(path: str, listing: Listing) -> None:
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         listing.skip(path, f"{name} is a damaged archive ({type(error).__name__})")
         return
-    total = sum(m.file_size for m in members)
+    refused = {id(m): _refuse_member(m) for m in members if not m.is_dir()}
+    total = sum(m.file_size for m in members if not refused.get(id(m)))
     if len(members) > MAX_ARCHIVE_MEMBERS:
         listing.skip(path, f"{name} holds {len(members)} members; not opened")
         return
@@ -148,7 +149,7 @@ def _list_archive(path: str, listing: Listing) -> None:
         if member.is_dir():
             continue
         shown = f"{path}!/{member.filename}"
-        reason = _refuse_member(member)
+        reason = refused[id(member)]
         if reason:
             listing.skip(shown, reason)
             continue
@@ -156,7 +157,7 @@ def _list_archive(path: str, listing: Listing) -> None:
         listing.files.append(
             FileRef(
                 shown, path, member.header_offset, member.compress_size, member.file_size,
-                member.compress_type == zipfile.ZIP_DEFLATED,
+                member.compress_type == zipfile.ZIP_DEFLATED, member.CRC,
             )
         )
     listing.notes.append(f"{name} was opened: {taken} files in the archive")

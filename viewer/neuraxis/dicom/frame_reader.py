@@ -208,23 +208,16 @@ def _decode(
         _, opened.fragments = find_fragments(opened.source, frame.pixel_offset)
     data = frame_bytes(frame, opened.source, opened.fragments)
     stream = read_codestream(data, f)
-    if stream.codec in ("jpeg", "ljpeg", "jpegls") and data.rfind(b"\xff\xd9", max(0, len(data) - 64)) < 0:
+    if stream.codec in ("jpeg", "ljpeg", "jpegls", "htj2k") and data.rfind(b"\xff\xd9", max(0, len(data) - 64)) < 0:
         raise DamagedFileError("the compressed picture is damaged (cut: no end mark)")
+    if stream.lossy:
+        findings.say("lossy compression: not for measurement")
     with POOL.process() as process:
         array, _ = process.decode(data, stream, f)
         array = array.copy()
     if array.shape[:2] != (f.rows, f.columns):
         raise DamagedFileError(f"decoded picture is {array.shape[0]}x{array.shape[1]}, header {f.rows}x{f.columns}")
     return _settle(array, stream, f, findings, frame.name)
-
-
-_MIN_VERIFIED_SIDE = 256
-
-
-def can_verify(frame: Frame) -> bool:
-    """Whether a frame is large enough that its JPEG 2000 codestream can be made again (five levels of resolution)."""
-    f = frame.common.pixel_format
-    return f is not None and min(f.rows, f.columns) >= _MIN_VERIFIED_SIDE
 
 
 def makes_the_same_codestream(frame: Frame) -> bool | None:
@@ -234,24 +227,24 @@ def makes_the_same_codestream(frame: Frame) -> bool | None:
     out byte for byte, damaged ones do not.
     """
     data, stream, f = _compressed(frame)
-    if not stream.reversible or stream.codec != "jpeg2k":
+    if not stream.reversible or stream.codec not in ("jpeg2k", "htj2k"):
         return None
     with POOL.process() as process:
         return bool(process.decode(data, stream, f, verify=True)[1])
 
 
 def decoders_agree(frame: Frame) -> bool | None:
-    """Whether two decoders read the same picture from a lossless JPEG frame; None for other frames.
+    """Whether two decoders read the same picture from a lossless JPEG or HTJ2K frame; None for other frames.
 
     Neither tells of flipped bits, but they lose their way in them differently.
     """
     data, stream, f = _compressed(frame)
-    if stream.codec != "ljpeg":
+    if stream.codec not in ("ljpeg", "htj2k"):
         return None
     with POOL.process() as process:
         first = process.decode(data, stream, f)[0].copy()
         try:
-            second = process.decode(data, replace(stream, codec="ljpeg, other decoder"), f)[0]
+            second = process.decode(data, replace(stream, codec=f"{stream.codec}, other decoder"), f)[0]
         except DamagedFileError:
             return False
         return first.shape == second.shape and bool((first == second).all())

@@ -153,7 +153,7 @@ class _SeriesGrouping:
     def _finish(self, stack: Stack, left: list[LeftOut], warnings: list[str]) -> Group:
         placement = place(stack.frames) if stack.refusal is None else Placement(refusal=stack.refusal)
         said = [*warnings, *stack.warnings, *(item.reason for item in left)]
-        _mark_refused(placement, [f for item in left for f in item.frames])
+        mark_refused(placement, [f for item in left for f in item.frames])
         return Group(stack.frames, placement, said)
 
     def _pictures(self, frames: list[Frame], reason: str, warnings: list[str]) -> list[Group]:
@@ -271,7 +271,7 @@ def _odd_reason(frame: Frame, main: Frame) -> str:
     return f"{frame.name} has another orientation than the series: left out"
 
 
-def _mark_refused(placement: Placement, refused: list[Frame]) -> None:
+def mark_refused(placement: Placement, refused: list[Frame]) -> None:
     """Note which missing slices exist as files that were left out."""
     geometry = placement.geometry
     if geometry is None or not placement.missing:

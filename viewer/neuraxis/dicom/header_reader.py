@@ -294,6 +294,8 @@ def _check_fragments(frame: Frame, source: ByteSource) -> None:
     if pixel_format.transfer_syntax in UNCOMPRESSED:
         raise DamagedFileError("declares uncompressed pixels, has compressed ones")
     stream = read_codestream(start, pixel_format)
+    # the header may keep silent about it; before grouping, which keeps lossy and lossless pictures apart
+    frame.common.lossy = frame.common.lossy or stream.lossy
     if stream.signed and not pixel_format.signed and pixel_format.samples == 1:
         frame.extra["note"] = "codestream is signed, header says unsigned: read as signed; not for measurement"
     if position < source.size and not frame.inflated:

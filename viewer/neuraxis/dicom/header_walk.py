@@ -45,28 +45,52 @@ def _choose_encoding(walk: Walk, syntax: str, position: int) -> None:
 
 _NOT_DICOM = (
     (b"\x1f\x8b", "gzip archive"), (b"BZh", "bzip2 archive"), (b"\xfd7zXZ", "xz archive"), (b"Rar!", "rar archive"),
-    (b"7z\xbc\xaf", "7z archive"), (b"\x89PNG", "PNG picture"), (b"\xff\xd8\xff", "JPEG picture"), (b"GIF8", "GIF picture"),
-    (b"%PDF", "PDF document"), (b"\x5c\x01\x00\x00", "NIfTI file"), (b"NRRD", "NRRD file"),
+    (b"7z\xbc\xaf", "7z archive"), (b"PK\x03\x04", "zip archive without the ending .zip"), (b"\x89PNG", "PNG picture"),
+    (b"\xff\xd8\xff", "JPEG picture"), (b"GIF8", "GIF picture"), (b"%PDF", "PDF document"), (b"\x5c\x01\x00\x00", "NIfTI file"),
+    (b"NRRD", "NRRD file"),
 )
+_STARTS = (0, 128, 1, 3)
+"""Where a data set without the DICM mark may start: at once, behind an empty preamble, a stray byte, a byte order mark."""
+
+
+def _kind_of_start(head: bytes) -> str:
+    """What the first eight bytes of a file without the DICM mark are: 'meta', 'explicit', 'big endian', 'implicit' or ''."""
+    if len(head) < 8:
+        return ""
+    has_vr = head[4:6] in LONG_VRS or head[4:6] in SHORT_VRS
+    group, element, length = (int.from_bytes(head[a:b], "little") for a, b in ((0, 2), (2, 4), (4, 8)))
+    if group == 2 and element <= 0x0102 and has_vr:
+        return "meta"
+    if group == 8 and element <= 0x0100 and (has_vr or length <= 64):
+        return "explicit" if has_vr else "implicit"
+    if head[:3] == b"\0\x08\0" and has_vr:
+        return "big endian"
+    if group == 0 and element == 0 and length == 4:
+        return "implicit"
+    return ""
 
 
 def _open_bare(walk: Walk, head: bytes) -> int:
-    """A file without the 128-byte preamble: file meta at the start, or a bare data set."""
+    """A file without the DICM mark at byte 128: file meta elsewhere, or a bare data set."""
     for magic, name in _NOT_DICOM:
         if head.startswith(magic):
             raise NotDicomError(f"is a {name}, not DICOM")
-    if len(head) >= 8:
-        group = int.from_bytes(head[:2], "little")
-        element = int.from_bytes(head[2:4], "little")
-        explicit = head[4:6] in LONG_VRS or head[4:6] in SHORT_VRS
-        length = int.from_bytes(head[4:8], "little")
-        if group == 2 and element <= 0x0102 and explicit:
-            walk.header.notes.append("file has no preamble (old format)")
-            return walk.meta(0)
-        if group == 8 and element <= 0x0100 and (explicit or length <= 64):
-            kind = "explicit" if explicit else "implicit"
-            walk.header.notes.append(f"file has no file meta information; {kind} VR little endian assumed")
-            return 0
+    mark = head.find(b"DICM\2\0")
+    if mark >= 0:
+        walk.header.notes.append(f"the DICM mark stands at byte {mark} instead of 128")
+        walk.header.marks.append((mark, mark + 4))
+        return walk.meta(mark + 4)
+    for start in _STARTS:
+        kind = _kind_of_start(head[start : start + 8])
+        if not kind:
+            continue
+        if kind == "meta":
+            walk.header.notes.append("file has no preamble (old format)" if start == 0 else "file has no DICM mark")
+            return walk.meta(start)
+        order = "" if kind == "big endian" else " VR little endian"
+        before = f", {start} bytes before it" if start else ""
+        walk.header.notes.append(f"file has no file meta information{before}; {kind}{order} assumed")
+        return start
     raise NotDicomError("is not DICOM")
 
 
@@ -95,7 +119,7 @@ def walk_header(source: ByteSource, also: frozenset[int] = frozenset()) -> tuple
     if source.size == 0:
         raise DamagedFileError("is empty (0 bytes)")
     walk = Walk(source, also)
-    head = walk.cursor.bytes(0, min(source.size, 132))
+    head = walk.cursor.bytes(0, min(source.size, 512))
     if head[128:132] == b"DICM":
         walk.header.marks.append((128, 132))
         walk.header.marks.append((0, 4))
@@ -109,11 +133,17 @@ def walk_header(source: ByteSource, also: frozenset[int] = frozenset()) -> tuple
     syntax = walk.header.values.get(TRANSFER_SYNTAX_UID, b"").rstrip(b"\0 ").decode("ascii", "replace")
     if bare:
         start = walk.cursor.bytes(position, min(8, source.size - position))
-        syntax = EXPLICIT_LE if _first_is_explicit(start, big=False) else IMPLICIT_LE
-        if position:
+        syntax = IMPLICIT_LE
+        if _first_is_explicit(start, big=False):
+            syntax = EXPLICIT_BE if start[:2] == b"\0\x08" else EXPLICIT_LE
+        if not any(note.startswith("file has no file meta") for note in walk.header.notes):
             walk.header.notes.append("no transfer syntax in the file meta information")
     if syntax == DEFLATED:
-        return _walk_deflated(walk, source, position)
+        start = walk.cursor.bytes(position, min(8, source.size - position))
+        if start[:2] != b"\x08\0" or not _first_is_explicit(start, big=False):
+            return _walk_deflated(walk, source, position)
+        walk.header.notes.append("declared transfer syntax does not match the encoding: deflated declared, is not")
+        syntax = EXPLICIT_LE
     _choose_encoding(walk, syntax, position)
     walk.data_set(position)
     _finish(walk, syntax)
@@ -128,7 +158,11 @@ def _finish(walk: Walk, syntax: str) -> None:
 
 
 def _walk_deflated(walk: Walk, source: ByteSource, position: int) -> tuple[Header, ByteSource]:
-    inflated = InflatedSource(source, position)
+    head = int.from_bytes(source.read(position, 2), "big")
+    wrapped = head >> 8 == 0x78 and head % 31 == 0
+    if wrapped:
+        walk.header.notes.append("deflated data set has a zlib header, which DICOM does not allow")
+    inflated = InflatedSource(source, position + 2 if wrapped else position)
     inner = Walk(inflated, walk.wanted)
     inner.header.values.update(walk.header.values)
     inner.header.notes.extend(walk.header.notes)

@@ -299,8 +299,10 @@ def _uneven(
     if gaps.min() < 1e-3:
         placement.refusal = "two slices lie in one plane and beside each other: not a stack"
         return
+    # where gaps truly differ the finest decides, so that no slice falls between two planes of the grid
     typical = float(np.median(gaps))
-    count = min(round(span / typical) + 1, 4 * len(frames))
+    finest = float(gaps.min()) if gaps.min() < 0.75 * typical else typical
+    count = min(round(span / finest) + 1, 4 * len(frames))
     grid = np.linspace(depth[0], depth[-1], max(count, 2))
     _set_grid(placement, frames[0], positions[0], step_x, step_y, line * (grid[1] - grid[0]), len(grid))
     thickness = frames[0].common.value("SliceThickness") or typical

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
+from neuraxis.dicom.attributes import Common
 from neuraxis.dicom.byte_sources import FileRef, printable
 from neuraxis.dicom.copies import CopyFinder
 from neuraxis.dicom.decoding import POOL
 from neuraxis.dicom.elements import UNDEFINED, DamagedFileError, NotDicomError
 from neuraxis.dicom.files import Listing, list_files
 from neuraxis.dicom.frame import Frame
-from neuraxis.dicom.grouping import Group, group_frames
+from neuraxis.dicom.grouping import Group, group_frames, mark_refused
 from neuraxis.dicom.header_reader import HeaderReader
 from neuraxis.dicom.multiframe import expand, is_mosaic, split_mosaic
 from neuraxis.dicom.object_kinds import DICOMDIR_CLASS, set_apart_as
@@ -72,6 +73,28 @@ def with_role(study: Study, series_id: str, role: Role) -> Study:
     return replace(study, series=series)
 
 
+def _folder_and_ending(path: str) -> tuple[str, str]:
+    """Folder (for a member its archive) and ending of a file."""
+    archive, inside, _ = path.partition("!/")
+    return archive if inside else os.path.dirname(path), os.path.splitext(path)[1].lower()
+
+
+def _matrix(common: Common) -> tuple[int, int] | None:
+    return None if common.pixel_format is None else (common.pixel_format.rows, common.pixel_format.columns)
+
+
+def _where_lost_slices_may_be(groups: list[Group]) -> dict[tuple[str, str, tuple[int, int] | None], list[Group]]:
+    """Groups by series and matrix, and those of a lone placed slice also by frame of reference and matrix."""
+    out: dict[tuple[str, str, tuple[int, int] | None], list[Group]] = defaultdict(list)
+    for group in groups:
+        common = group.frames[0].common
+        lone = len(group.frames) == 1 and group.frames[0].position is not None
+        for keyword in ("SeriesInstanceUID", "FrameOfReferenceUID") if lone else ("SeriesInstanceUID",):
+            if common.get(keyword):
+                out[keyword, common.get(keyword), _matrix(common)].append(group)
+    return out
+
+
 class _StudyReading:
     def __init__(
         self, path: str, listing: Listing, progress: Progress | None, should_stop: ShouldStop | None
@@ -82,6 +105,7 @@ class _StudyReading:
         self.skipped: list[SkippedFile] = list(listing.skipped)
         self.notes: list[str] = list(listing.notes)
         self.damaged_folders: Counter[str] = Counter()
+        self.foreign = Counter(_folder_and_ending(s.path) for s in listing.skipped)
         self.images = 0
         self.dicomdirs: list[FileRef] = []
 
@@ -92,8 +116,13 @@ class _StudyReading:
         groups = group_frames(self.frames, finder.settle)
         self.skipped.extend(finder.skipped)
         self.images -= len(finder.skipped)
-        for group in groups:
-            self._explain_gaps(group)
+        gappy = [group for group in groups if group.placement.missing]
+        elsewhere = _where_lost_slices_may_be(groups) if gappy else {}
+        for group in gappy:
+            common = group.frames[0].common
+            keys = [(k, common.get(k), _matrix(common)) for k in ("SeriesInstanceUID", "FrameOfReferenceUID")]
+            apart = {id(g): g for key in keys for g in elsewhere.get(key, []) if g is not group}
+            self._explain_gaps(group, list(apart.values()))
         series = build_series(groups)
         series = self._say_lone_slices(series)
         if self.dicomdirs:
@@ -123,6 +152,7 @@ class _StudyReading:
                 self._take(reader.read(ref))
             except NotDicomError as error:
                 self.skipped.append(SkippedFile(ref.path, f"{ref.name} {error}"))
+                self.foreign[_folder_and_ending(ref.path)] += 1
             except DamagedFileError as error:
                 self._damaged(ref, str(error))
             except OSError as error:
@@ -163,14 +193,23 @@ class _StudyReading:
         # only now: a file whose frames cannot be told apart is a damaged one, not an image
         self.images += 1
 
-    def _explain_gaps(self, group: Group) -> None:
-        """Take a gap for a file that was left out where as many files of the same folder were."""
+    def _explain_gaps(self, group: Group, apart: list[Group]) -> None:
+        """Take a gap for a file that was left out: one set `apart` from its place, or as many of the same folder.
+
+        A file that is no DICOM counts where it is named like the slices: it may have been one.
+        """
         placement = group.placement
+        if apart:
+            known = placement.refused
+            mark_refused(placement, [f for g in apart for f in g.frames])
+            placement.refused = tuple(sorted({*known, *placement.refused}))
         unexplained = len(placement.missing) - len(placement.refused)
         if not unexplained:
             return
         folders = {os.path.dirname(f.ref.path) for f in group.frames}
         damaged = sum(self.damaged_folders[f] for f in folders)
+        damaged += sum(len(g.frames) for g in apart if "beyond the stack" in (g.placement.refusal or ""))
+        damaged += sum(self.foreign[key] for key in {_folder_and_ending(f.ref.path) for f in group.frames})
         if damaged >= unexplained:
             placement.refused = placement.missing
 

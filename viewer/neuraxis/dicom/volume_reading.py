@@ -14,16 +14,16 @@ from neuraxis.dicom.elements import UNDEFINED, DamagedFileError
 from neuraxis.dicom.frame import Frame
 from neuraxis.dicom.frame_reader import (
     OpenFile,
-    can_verify,
     decoders_agree,
     makes_the_same_codestream,
     open_file,
     read_stored,
 )
+from neuraxis.dicom.lone_formats import misread_slices, refuse_wrong_sign
 from neuraxis.dicom.plausibility import lost_blocks, unlike_neighbours
 from neuraxis.dicom.slice_filling import fill_slice
 from neuraxis.dicom.stored_values import AnyArray, Findings, HighBitsFoundError, NeedsFloatError
-from neuraxis.dicom.tags import JPEG_2000, JPEG_LOSSLESS
+from neuraxis.dicom.tags import HTJ2K, JPEG_2000, JPEG_LOSSLESS, RLE
 from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.errors import CancelledError, ReadError
 
@@ -34,7 +34,7 @@ Progress = Callable[[float], None]
 ShouldStop = Callable[[], bool]
 
 CLEARLY_ODD = 3.0
-WORTH_A_LOOK = 1.25
+WORTH_A_LOOK = 1.4
 """Ratios of `unlike_neighbours` from which a reversible JPEG 2000 slice is left out, or encoded again to see."""
 
 TINY_SIDE = 128
@@ -42,6 +42,9 @@ TINY_SIDE = 128
 
 NO_TISSUE_HU = -1500
 """No matter is less dense than air (-1000 HU); beyond noise below it lies what scanners write outside their circle."""
+
+MANY_VALUES = 32
+"""Padding and what scanners write outside their circle have fewer different values than this."""
 
 VERIFY_ALL_VOXELS = 8_500_000
 """Reversible JPEG 2000 series up to this size (32 slices of 512 x 512) are encoded again as a whole."""
@@ -108,13 +111,21 @@ class VolumeReading:
                 lost = lost_blocks(sectors, slots, lambda k: np.ascontiguousarray(read_stored(frames[k], opened, Findings())[0]))
             for slot, reason in lost.items():
                 self.failed[slot] = f"{frames[slot].name}: {reason}; slice left out"
+        if self.source.meaning.kind is ValueKind.HU:
+            # elsewhere values may turn over rightly: phase, velocity, fields
+            refuse_wrong_sign(frames, slots, self.array, self.source.plan)
+        self.failed.update(misread_slices({k: frames[k] for k in slots if k not in self.failed}, self.array, self.source.plan))
         damaged: list[int] = []
-        compressed = bool(frames) and all(f.pixel_length == UNDEFINED for f in frames.values())
-        if compressed and all(f.common.transfer_syntax in JPEG_2000 for f in frames.values()):
+        syntaxes = {f.common.transfer_syntax if f.pixel_length == UNDEFINED else "" for f in frames.values()}
+        if syntaxes and syntaxes <= JPEG_2000:
             damaged = self._damaged_jpeg_2000(slots, frames)
-        elif compressed and all(f.common.transfer_syntax in JPEG_LOSSLESS for f in frames.values()):
+        elif syntaxes and syntaxes <= JPEG_LOSSLESS | HTJ2K:
             odd = unlike_neighbours(self.array, slots)
             damaged = [k for k, ratios in odd.items() if max(ratios) > WORTH_A_LOOK and decoders_agree(frames[k]) is False]
+            if syntaxes <= HTJ2K:
+                damaged = list({*damaged, *self._damaged_jpeg_2000(slots, frames)})
+        elif syntaxes == {RLE}:
+            damaged = self._clearly_odd(unlike_neighbours(self.array, slots), frames)
         for slot in damaged:
             self.failed[slot] = f"{frames[slot].name}: the compressed picture is damaged; slice left out"
 
@@ -123,21 +134,25 @@ class VolumeReading:
         odd = unlike_neighbours(self.array, slots)
         if not odd:
             return []
-        if not can_verify(frames[slots[0]]):
-            odd_slots = [slot for slot, (whole, _) in odd.items() if whole > CLEARLY_ODD]
-            if min(self.shape[1:]) < TINY_SIDE:
-                return odd_slots
-            for slot in odd_slots:
-                self.findings.say(f"{frames[slot].name} is unlike its neighbours: its compressed picture may be damaged")
-            return []
         suspects = [k for k in sorted(odd, key=lambda k: -odd[k][1])[: max(3, len(slots) // 20)] if odd[k][1] > WORTH_A_LOOK]
         if self.array.size <= VERIFY_ALL_VOXELS:
             suspects = slots
-        if not suspects or not any(makes_the_same_codestream(frames[k]) for k in (slots[0], slots[-1])):
+        if not suspects:
             return []
+        if not any(makes_the_same_codestream(frames[k]) for k in (slots[0], slots[-1])):
+            return self._clearly_odd(odd, frames)
         with ThreadPoolExecutor(2) as pool:
             same = list(pool.map(lambda k: makes_the_same_codestream(frames[k]), suspects))
         return [k for k, answer in zip(suspects, same, strict=True) if answer is False]
+
+    def _clearly_odd(self, odd: dict[int, tuple[float, float]], frames: dict[int, Frame]) -> list[int]:
+        """Slices so unlike their neighbours that tiny ones are left out unproven; larger ones are kept and named."""
+        slots = [slot for slot, (whole, _) in odd.items() if whole > CLEARLY_ODD]
+        if min(self.shape[1:]) < TINY_SIDE:
+            return slots
+        for slot in slots:
+            self.findings.say(f"{frames[slot].name} is unlike its neighbours: its compressed picture may be damaged")
+        return []
 
     def _check_memory(self, width: int) -> None:
         need = float(np.prod(self.shape, dtype=np.float64)) * width
@@ -229,6 +244,7 @@ class VolumeReading:
                 array[k], padding[k] = low, True
         # after the missing slices, whose memory holds anything until they are filled
         if source.meaning.kind is ValueKind.HU and self.findings.lowest < NO_TISSUE_HU:
+            self._refuse_lost_sign(array, padding)
             padding = self._mark_no_tissue(array, padding)
         array.flags.writeable = False
         caveats = (*source.meaning.caveats, *source.caveats, *self.findings.caveats, *(self.failed[k] for k in sorted(self.failed)))
@@ -237,6 +253,18 @@ class VolumeReading:
             array, self.geometry, kind, source.meaning.unit, source.slice_thickness_mm, padding, tuple(sorted(missing)),
             source.series_id, source.series_uid, uids, tuple(dict.fromkeys(caveats)), tuple(sorted(refused)),
         )
+
+    def _refuse_lost_sign(self, array: AnyArray, padding: AnyArray | None) -> None:
+        """Padding has few values; many below air, from words with bits to spare, are dense tissue read with the wrong sign."""
+        formats = [self.source.plan(frame.common).pixel_format for _, frame in self.jobs]
+        if not all(f.signed and f.stored < 16 for f in formats):
+            return
+        outside = array < NO_TISSUE_HU if padding is None else (array < NO_TISSUE_HU) & ~padding
+        if len(np.unique(array[outside])) >= MANY_VALUES:
+            raise ReadError(
+                f"values down to {float(array.min()):g} HU: the header says signed pixels, and they look unsigned",
+                expected="PixelRepresentation as the pixels are stored", remedy="ask for the original images",
+            )
 
     def _mark_no_tissue(self, array: AnyArray, padding: AnyArray | None) -> AnyArray:
         """Mark what lies far below air as outside the scanned field: padding that the header does not declare."""
