@@ -124,10 +124,10 @@ def test_all_lossless_syntaxes_of_one_slice_are_recognised_as_copies(shared_real
 
 def nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """(array (z, y, x), 4x4 LPS affine) of a NIfTI file."""
-    from neuraxis.interop.volume_files import _read_nifti
+    from neuraxis.interop.nifti import read_nifti
 
     data = path.read_bytes()
-    array, geometry = _read_nifti(data)
+    array, geometry = read_nifti(data)
     slope, intercept = np.frombuffer(data, "<f4", 2, 112)
     if slope not in (0, 1) or intercept:
         array = array * np.float64(slope) + np.float64(intercept)
