@@ -6,17 +6,14 @@ from dataclasses import replace
 
 from neuraxis.domain.legend import CT_SEQUENCES, Claim
 from neuraxis.legends.descriptors import marks_and_zoom
+from neuraxis.legends.drafts import Draft
 from neuraxis.legends.findings import Stater
-from neuraxis.legends.panels import Draft
+from neuraxis.legends.phrase_sequences import SIGNAL_OF
 from neuraxis.legends.phrases import Entity
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.statements import Statement
 from neuraxis.legends.stretches import Segmentation, Stretch
 
-SIGNAL_OF = {
-    "T1": "t1_signal", "T1C": "t1_signal", "T2": "t2_signal", "STIR": "t2_signal", "CISS": "t2_signal", "FLAIR": "flair_signal",
-    "DWI": "dwi_signal", "ADC": "adc_signal", "SWI": "gre_signal", "GRE": "gre_signal",
-}
 _SHOWN_ON = {
     "attenuation": frozenset(CT_SEQUENCES),
     "t1_signal": frozenset({"T1", "T1C"}), "t2_signal": frozenset({"T2", "STIR", "CISS"}), "flair_signal": frozenset({"FLAIR"}),
@@ -37,9 +34,15 @@ def state_claims(reading: Reading, drafts: dict[str, Draft], parts: Segmentation
     infer_from_others(drafts)
     claims: dict[str, list[Claim]] = {label: [] for label in drafts}
     for scope, statements in scoped:
-        for statement in statements:
+        named: set[tuple[str, str]] = set()
+        for statement in sorted(statements, key=lambda s: s.concept == "signal" and not s.sequences):
             panels = _scope(reading, drafts, scope, statement)
+            generic = statement.concept == "signal" and not statement.sequences and len(panels) > 1
             for draft, concept in _able(panels, statement):
+                if generic and (draft.label, concept) in named:
+                    continue
+                if len(panels) > 1 and not generic:
+                    named.add((draft.label, concept))
                 claims[draft.label].append(_claim(reading, statement, concept))
     return {label: _tidy(found) for label, found in claims.items()}
 
@@ -70,6 +73,7 @@ def mark_pictures(reading: Reading, drafts: dict[str, Draft], parts: Segmentatio
         if not marks and zoom is None:
             continue
         chosen = list(drafts.values()) if scope.labels is None else [drafts[x] for x in scope.labels if x in drafts]
+        chosen = _named_panels(reading, scope, chosen)
         if zoom is not None:
             for draft in chosen:
                 draft.zoom = True
@@ -95,10 +99,10 @@ def _marked(
         reading.word(k) in {",", ";"} for k in range(s.last, mark.first))]
     if not before:
         return []
-    stated = [s for s in before if s.concept in _POST_ONLY | {"blooming", "diffusion_restriction", "signal", "attenuation"}]
-    if not stated:
+    nearest = max((s for s in before if s.concept not in {"location", "size"}), key=lambda s: s.last, default=None)
+    if nearest is None or nearest.concept not in _POST_ONLY | {"blooming", "diffusion_restriction", "signal", "attenuation"}:
         return []
-    return [draft for draft, _ in _able(_scope(reading, drafts, scope, stated[-1]), stated[-1])]
+    return [draft for draft, _ in _able(_scope(reading, drafts, scope, nearest), nearest)]
 
 
 def _imaging(drafts: dict[str, Draft], labels: tuple[str, ...] | None) -> list[Draft]:
@@ -109,7 +113,11 @@ def _imaging(drafts: dict[str, Draft], labels: tuple[str, ...] | None) -> list[D
 def _scope(reading: Reading, drafts: dict[str, Draft], scope: Stretch, statement: Statement) -> list[Draft]:
     if statement.labels is not None:
         return _imaging(drafts, statement.labels)
-    panels = _imaging(drafts, scope.labels)
+    return _named_panels(reading, scope, _imaging(drafts, scope.labels))
+
+
+def _named_panels(reading: Reading, scope: Stretch, panels: list[Draft]) -> list[Draft]:
+    """The panels of the picture with which an unlabelled sentence begins; all of them where it names none."""
     if len(panels) < 2 or not scope.free:
         return panels
     named = _opening_sequence(reading, scope)
@@ -205,6 +213,8 @@ def _signal_panels(panels: list[Draft], statement: Statement) -> list[tuple[Draf
         able = [d for d in panels if d.sequence in _SHOWN_ON[concept]]
         exact = [d for d in able if d.sequence in statement.sequences]
         able = exact or able
+        if not able and len(statement.sequences) > 4:
+            continue
         found.extend((d, concept) for d in able or panels)
     return found
 
@@ -224,5 +234,9 @@ def _tidy(claims: list[Claim]) -> list[Claim]:
     found = list(kept.values())
     precise = {c.concept for c in found if not c.negated and c.value != "present"}
     found = [c for c in found if c.value != "present" or c.concept not in precise]
+    if "enhancement" in precise:
+        found = [c for c in found if (c.concept, c.value) != ("enhancement", "none")]
+    if any(c.concept == "location" and not c.negated for c in found):
+        found = [c for c in found if c.concept != "laterality"]
     sided = {(c.concept, c.value, c.negated) for c in found if c.laterality}
     return [c for c in found if c.laterality or c.concept != "location" or (c.concept, c.value, c.negated) not in sided]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from dataclasses import dataclass, field
 
 from neuraxis.domain.legend import CT_SEQUENCES, TextSpan
-from neuraxis.legends.phrases import Entity
+from neuraxis.legends.phrases import Entity, Meaning
 from neuraxis.legends.reading import Reading
+from neuraxis.legends.views import is_level, is_region, names_place
 
 DESCRIBES = ("sequence", "modality", "plane", "window", "contrast", "kind", "zoom", "caption")
-_ANCHORS = ("sequence", "modality", "caption", "plane", "contrast")
-_LINKS = frozenset(["of", "the", "through", "at", "level", "levels", "region", "a", "patient's", "s", "her", "his", "for", "over", "in"])
 _BREAKS = frozenset({",", "and", "/", "&", ";", ":", "or", "+"})
 
 
@@ -56,53 +56,11 @@ class Description:
     """Planes, windows and contrasts in the order of the text."""
 
 
-def is_region(reading: Reading, entity: Entity) -> bool:
-    """True where a body part names the field of view ("MRI of the brain", "cervical spine CT"), not a place of disease."""
-    if not entity.has("region"):
-        return False
-    following = reading.entity(entity.last)
-    if following and following.has("modality", "sequence") and not _is_vertebra(reading, entity.last):
-        return not following.has("finding")
-    if following and following.has("lesion", "finding") and not following.has("caption"):
-        return False
-    k = entity.first - 1
-    linked = False
-    while k >= 0 and (reading.word(k) in _LINKS or reading.mark(k) or _is_region_word(reading, k)) and not linked_anchor(reading, k):
-        linked = linked or reading.word(k) in {"of", "through", "at", "for", "over"}
-        k -= 1
-    previous = reading.entity(k)
-    if previous is None or not previous.has(*_ANCHORS) or previous.has("finding"):
-        return False
-    return True if linked else previous.has("modality", "sequence") or (
-        previous.has("plane", "contrast") and _anchor_before_lesion(reading, entity)
-    )
-
-
-def linked_anchor(reading: Reading, token: int) -> bool:
-    """True where a token belongs to the name of a picture."""
-    entity = reading.entity(token)
-    return entity is not None and entity.has("modality", "sequence", "caption")
-
-
-def _is_region_word(reading: Reading, token: int) -> bool:
-    entity = reading.entity(token)
-    return (entity is not None and entity.has("region")) or reading.word(token) == "and"
-
-
-def _anchor_before_lesion(reading: Reading, entity: Entity) -> bool:
-    following = reading.entity(entity.last)
-    return following is not None and following.has("modality", "sequence", "caption")
-
-
-def _is_vertebra(reading: Reading, token: int) -> bool:
-    return reading.word(token) in {"t1", "t2"} and reading.word(token - 1) in {"to", "and"}
-
-
 def is_finding(reading: Reading, entity: Entity) -> bool:
     """True where an entity states something of the lesion rather than of the picture."""
     if entity.has("sequence", "contrast", "modality", "window", "plane", "zoom", "ignored", "target"):
         return False
-    return entity.has("finding") and not is_region(reading, entity)
+    return entity.has("finding") and not is_region(reading, entity) and not (names_place(reading, entity.first) and is_level(reading, entity))
 
 
 def has_findings(reading: Reading, first: int, last: int) -> bool:
@@ -138,12 +96,15 @@ def _is_adjunct(reading: Reading, entity: Entity) -> bool:
     return entity.get("finding") is not None and entity.meanings[0].key == "location" and is_region(reading, entity)
 
 
-def describe(reading: Reading, first: int, last: int, *, leading: bool = True) -> Description:
-    """The description in a token range; words after the statement has begun count only where nothing stands before."""
+def describe(reading: Reading, first: int, last: int, *, leading: bool = True, named_later: bool = True) -> Description:
+    """The description in a token range; words after the statement has begun count only where nothing stands before.
+
+    `named_later` lets a statement name the picture ("a mass, dark on T2").
+    """
     result = Description()
     zone = _zone_end(reading, first, last, leading)
     result.elements = _elements(reading, first, zone)
-    if not any(e.names_picture for e in result.elements):
+    if named_later and not any(e.names_picture for e in result.elements):
         later = [e for e in _elements(reading, zone, last) if e.names_picture][:1]
         if later and not result.elements[0].spans:
             result.elements = later
@@ -168,7 +129,7 @@ def _elements(reading: Reading, first: int, last: int) -> list[Element]:
             names.append(entity)
             _name(elements[0], "ADC", None, reading.span(entity.first, entity.last))
             continue
-        if not entity.has("sequence", "modality") or entity.has("ignored", "finding"):
+        if not entity.has("sequence", "modality") or entity.has("ignored", "finding") or _unseen(reading, entity):
             continue
         current = elements[-1] if elements else None
         if current is None or not _continues(reading, entity, names[-1], current):
@@ -183,13 +144,19 @@ def _elements(reading: Reading, first: int, last: int) -> list[Element]:
     for entity in reading.within(first, last):
         if entity.has("ignored"):
             continue
-        element = elements[sum(entity.first >= bound for bound in bounds)]
+        element = elements[bisect.bisect_right(bounds, entity.first)]
         span = reading.span(entity.first, entity.last)
         for kind in ("plane", "window", "contrast"):
             meaning = entity.get(kind)
             if meaning and not (kind == "contrast" and _is_statement(reading, entity)):
                 element.put(kind, meaning.key, span)
     return elements
+
+
+def _unseen(reading: Reading, entity: Entity) -> bool:
+    """True for a name with "(not shown)" right after it."""
+    k = entity.last + (reading.word(entity.last) == "(")
+    return (reading.word(k), reading.word(k + 1)) in {("not", "shown"), ("not", "included"), ("not", "depicted"), ("not", "displayed")}
 
 
 def _boundary(reading: Reading, first: int, last: int) -> int:
@@ -278,7 +245,16 @@ def marks_and_zoom(reading: Reading, first: int, last: int) -> tuple[list[tuple[
             marks.append((entity, mark.key))
         if entity.has("zoom") and zoom is None:
             zoom = span
+    marks.extend((Entity(k, k + 1, (Meaning("mark", "letter"),)), "letter") for k in range(first, last) if _is_letter(reading, k))
     return marks, zoom
+
+
+def _is_letter(reading: Reading, token: int) -> bool:
+    """True for the capital of "the tumour (T)", which is written on the picture; (L) and (R) are sides."""
+    if (reading.word(token - 1), reading.word(token + 1)) != ("(", ")") or reading.tokens[token].label >= 0:
+        return False
+    piece = reading.text[reading.tokens[token].start:reading.tokens[token].end]
+    return len(piece) == 1 and piece.isascii() and piece.isupper() and piece not in "LR" and bool(reading.marks)
 
 
 def _is_mark(reading: Reading, entity: Entity) -> bool:

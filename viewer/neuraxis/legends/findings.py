@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from neuraxis.legends.measures import Measure, find_measures
 from neuraxis.legends.modifiers import Modifiers
 from neuraxis.legends.phrase_sequences import on_group, phrase_sequences
 from neuraxis.legends.phrases import Entity
-from neuraxis.legends.places import Measure, Place, find_measures
+from neuraxis.legends.places import Place
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.sites import Sites
 from neuraxis.legends.statements import DEGREES, REACH, Passage, Statement
@@ -15,6 +16,9 @@ from neuraxis.legends.statements import DEGREES, REACH, Passage, Statement
 _BRAIN = frozenset(
     ["frontal", "parietal", "temporal", "occipital", "insula", "cerebral_hemisphere", "cortex", "subcortical", "white_matter", "periventricular", "corpus_callosum", "basal_ganglia", "thalamus", "hypothalamus", "hippocampus", "internal_capsule", "brainstem", "midbrain", "substantia_nigra", "pons", "medulla", "cerebellum", "vermis", "middle_cerebellar_peduncle"]
 )
+_VENTRICLES = frozenset({"lateral_ventricle", "third_ventricle", "fourth_ventricle"})
+_PARTS = frozenset(["area", "areas", "portion", "portions", "part", "parts", "component", "components", "core", "zone", "region", "regions", "focus", "center", "centre", "wall", "capsule", "rim", "scar", "cavity", "content", "contents", "necrosis"])
+_EXCEPTIONS = frozenset({("apart", "from"), ("aside", "from"), ("other", "than"), ("save", "for"), ("except", "for")})
 _LEFT_STOPS = frozenset({".", ";", ":", "(", ")", "of", "in", "with", "to", "on", "from", "at", "by", "than", "without", "no", ","})
 
 
@@ -33,7 +37,7 @@ class Stater:
         for left in (True, False):
             for entity in passage.entities:
                 for concept, value in self._heads(entity):
-                    if value in {"present", "rim"}:
+                    if value in {"present", "rim"} or (value == "none" and self._is_part(entity)):
                         self.modifiers.collect(entity, concept, left=left)
         found = [s for e in passage.entities for concept, value in self._heads(e) for s in self._finding(e, concept, value)]
         found = [self._with_measure(self._bled_into_ventricle(s, found), measures) for s in found]
@@ -76,11 +80,31 @@ class Stater:
             if value == "rim":
                 found.append(replace(base, negated=negated))
             return found
-        if value == "none":
-            return [replace(base, negated=True)]
-        if negated:
-            return [replace(base, value="none" if value == "present" else value, negated=True)]
+        if value == "none" and specific:
+            return [replace(base, value=v, negated=True) for _, v in specific]
+        if value == "none" or negated:
+            base = replace(base, value="none" if value == "present" else value, negated=True)
+            return self._excepted(base, concept) or [base]
         return [base]
+
+    def _is_part(self, entity: Entity) -> bool:
+        """True for "central non-enhancing area": a part is denied, not the whole."""
+        return bool(_PARTS & {self.passage.reading.word(k) for k in range(entity.last, entity.last + 2)})
+
+    def _excepted(self, denial: Statement, concept: str) -> list[Statement]:
+        """What "no enhancement apart from a thin rim" states."""
+        reading = self.passage.reading
+        ahead = range(denial.last, min(denial.last + REACH // 8, self.passage.last))
+        start = next((k for k in ahead if (reading.word(k), reading.word(k + 1)) in _EXCEPTIONS or reading.word(k) == "except"), None)
+        if start is None or any(reading.word(k) in {",", ";"} for k in range(denial.last, start - 1)):
+            return []
+        end = next((k for k in range(start + 1, self.passage.last) if reading.word(k) in {",", ";", "and"}), self.passage.last)
+        found: list[Statement] = []
+        for entity in reading.within(start, end):
+            meaning = entity.modifies(concept)
+            if meaning and meaning.value not in DEGREES:
+                found.append(replace(denial, value=meaning.value, negated=False, first=entity.first, last=entity.last))
+        return found
 
     def _value_hedged(self, base: Statement, modifier: Entity) -> bool:
         """A hedge among the adjectives covers only those after it."""
@@ -157,11 +181,13 @@ class Stater:
         for index, statement in enumerate(found):
             if (statement.concept, statement.value) != ("haemorrhage", "present") or statement.negated:
                 continue
-            if any(self._belongs(place, statement) for place in self.passage.places):
+            if any(self._belongs(place, statement, _BRAIN) for place in self.passage.places):
                 found[index] = replace(statement, value="intraparenchymal")
+            elif any(self._belongs(place, statement, _VENTRICLES) for place in self.passage.places):
+                found[index] = replace(statement, value="intraventricular")
 
-    def _belongs(self, place: Place, statement: Statement) -> bool:
-        if not set(place.values) & _BRAIN:
+    def _belongs(self, place: Place, statement: Statement, parts: frozenset[str]) -> bool:
+        if not set(place.values) & parts:
             return False
         entity = place.entity
         low, high = (entity.last, statement.first) if entity.last <= statement.first else (statement.last, entity.first)

@@ -12,19 +12,20 @@ POSITIONS = {
 ORDER = ("top", "bottom", "middle", "left", "right", "inset")
 _ITEM = (
     r"(?:(?:fig(?:ure|s)?\.?\s*\d*\s*)|panels?\s+|images?\s+|parts?\s+)?"
-    r"(?:[a-z]['´]?\d{0,2}|\d{1,2}[a-z]|[ivx]{2,4}|\d{1,2}|(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|inset)"
-    r"(?:[\s-]+(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)))?(?:\s+(?:panels?|images?|row|column|side|picture))?))"
+    r"(?:(?!t[12]\b)[a-z]['´]?\d{0,2}|\d{1,2}[a-z]|[ivx]{2,4}|\d{1,2}|(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|inset)"
+    r"(?:[\s-]+(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)))?(?:\s+(?:panels?|images?|rows?|columns?|sides?|pictures?))?))"
 )
 _JOIN = r"\s*(?:,\s*and\s+|,|;|&|/|\band\b|\bor\b|\+)\s*"
 _RANGE = r"(?:\s*(?:-|\bto\b|\bthrough\b)\s*" + _ITEM + ")"
 _LIST = re.compile(rf"(?:{_ITEM}{_RANGE}?)(?:{_JOIN}{_ITEM}{_RANGE}?)*\Z")
 _SPLIT = re.compile(_JOIN)
+_STAIN = re.compile(r"h\s*(?:&|and)\s*e\b")
 
 
 def read_labels(expression: str) -> tuple[str, ...]:
     """Canonical labels of a list such as "A-C", "a, b and d", "top left"; () where it is none."""
     expression = re.sub(r"^both\s+", "", expression.strip())
-    if not _LIST.match(expression):
+    if _STAIN.match(expression) or not _LIST.match(expression):
         return ()
     labels: list[str] = []
     for item in _SPLIT.split(expression):
@@ -40,7 +41,7 @@ def _bare_item(item: str) -> str:
 
 
 def _canonical(item: str) -> str:
-    item = re.sub(r"\s+(?:panels?|images?|row|column|side|picture)$", "", item.strip()).replace("'", "").replace("´", "")
+    item = re.sub(r"\s+(?:panels?|images?|rows?|columns?|sides?|pictures?)$", "", item.strip()).replace("'", "").replace("´", "")
     words = [POSITIONS.get(w, w) for w in re.split(r"[\s-]+", item)]
     if len(words) == 2 and all(w in ORDER for w in words):
         words.sort(key=ORDER.index)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import dataclass, replace
 
+from neuraxis.legends.label_grids import name_grid, name_nested
 from neuraxis.legends.label_lists import ORDER, POSITIONS, read_labels
 
 _MARK_WORDS = re.compile(
     r"\b(?:(?:white|black|red|yellow|blue|green|orange|long|short|thick|thin|open|solid|small|large|curved|dashed|dotted|"
-    r"hollow|double|single|in|and|the|of|see|at|with|by|shown|indicated|marked)\s+)*(?:arrows?|arrow\s?heads?|asterisks?|stars?|circles?|box(?:es)?|"
+    r"hollow|double|single|in|and|the|of|see|at|with|by|shown|indicated|marked)\s+)*(?:arrow\s?heads?|arrows?|asterisks?|stars?|circles?|box(?:es)?|"
     r"lines?|\*)"
 )
 _PAREN = re.compile(r"[(\[]\s*([^()\[\]]{1,60}?)\s*[)\]]")
 _NESTED = re.compile(r"\((?:see\s+)?figs?(?:ures?)?\.?\s*s?\d+\s*\([a-z]\)(?:[\s,;&-]*(?:and|to)?\s*(?:figs?(?:ures?)?\.?\s*)?(?:s?\d+)?\s*\([a-z]\))*\s*\)")
+_RESPECTIVELY = re.compile(r"^respectively,?\s+|,?\s+respectively$")
 _START = r"(?:(?<=^)|(?<=[.;:,!?\n(]\s)|(?<=[.;:,\n(])|(?<=\band\s)|(?<=[.;:,]\s\s))"
-_LETTERS = r"[a-z]\d?(?:\s*(?:-|,|&|/|\band\b|\bto\b|,\s*and\b)\s*[a-z]\d?\b)*"
+_LETTERS = r"(?!t[12]\b)[a-z]\d?(?:\s*(?:-|,|&|/|\band\b|\bto\b|,\s*and\b)\s*(?!t[12]\b)[a-z]\d?\b)*"
 _BARE = re.compile(rf"{_START}\s*(?P<list>{_LETTERS})(?P<end>\s*\)|\s*:|\.|,|;|(?=\s))(?=\s|$)")
 _NAMED = re.compile(
     rf"\b(?:(?:panels?|images?|part)\s+|fig(?:ure|s)?\.?\s*\d+(?:\s?\(|-)?)(?P<list>{_LETTERS})\)?(?P<end>\s*[:,.;]|(?=[\s,.;)]|$))"
@@ -25,7 +28,7 @@ _POSITIONAL = re.compile(
     rf"{_START}\s*(?:the\s+|in the\s+|on the\s+)?(?P<list>(?:(?:upper|lower|top|bottom|middle|left|right|cent(?:er|re|ral)|far left|far right)[\s-]*){{1,2}}"
     r"|inset)(?P<noun>\s*(?:panels?|images?|row|column|side|picture|figure))?(?P<end>\s*[:,;]|(?=\s))"
 )
-_NUMBERED = re.compile(rf"{_START}\s*(?P<list>\d{{1,2}})(?P<end>\)|:|\.(?=\s))")
+_NUMBERED = re.compile(rf"{_START}\s*(?:panel\s+)?(?P<list>\d{{1,2}})(?P<end>\)|:|\.(?=\s))")
 
 
 _ROMANS = frozenset(["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"])
@@ -55,9 +58,9 @@ def find_labels(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[La
     text, norm : the text and its normalised form, same length
     is_descriptor : matches at the words with which the description of a panel may begin
     """
-    found = [*_with_words_in_brackets(norm, is_descriptor), *_parenthesised(norm), *_named(norm), *_bare(text, norm, is_descriptor), *_positional(norm)]
+    found = [*_with_words_in_brackets(norm, is_descriptor), *_parenthesised(norm, is_descriptor), *_named(norm), *_bare(text, norm, is_descriptor), *_positional(norm)]
     marks = _without_overlap(found)
-    marks = _nested_positions(_without_articles(_without_figure_number(marks)))
+    marks = _in_rows(norm, _without_heading_range(norm, _without_articles(_without_figure_number(marks))))
     accepted = _accepted(marks)
     references = [m for m in _references(text, norm) if set(m.labels) <= accepted]
     chosen = [m for m in marks if set(m.labels) <= accepted]
@@ -78,20 +81,21 @@ def _without_articles(marks: list[LabelMark]) -> list[LabelMark]:
     return [m for m in marks if not (m.weak and m.labels == ("a",) and "a" in strong and m.end - m.start <= 1)]
 
 
-def _nested_positions(marks: list[LabelMark]) -> list[LabelMark]:
-    """The pictures of "Top: DWI (left) and ADC (right)" are top-left and top-right."""
-    rows = [m for m in marks if m.positional and not m.parenthesised and m.labels[0] in {"top", "bottom", "middle"} and len(m.labels) == 1]
-    inner = [m for m in marks if m.positional and m.parenthesised and all(x in {"left", "right", "middle"} for x in m.labels)]
-    if len(rows) < 2 or len(inner) < 2 or any(m.parenthesised for m in rows):
+def _without_heading_range(norm: str, marks: list[LabelMark]) -> list[LabelMark]:
+    """Leaves out the range of "Figure 5A-C. Sagittal (A) ..." where each of its labels comes again."""
+    first = marks[0] if marks else None
+    if first is None or len(first.labels) < 2 or norm[:first.start].strip():
         return marks
-    found = []
-    for mark in marks:
-        row = next((r for r in reversed(rows) if r.start < mark.start), None)
-        if mark in inner and row is not None:
-            found.append(replace(mark, labels=tuple(f"{row.labels[0]}-{x}" for x in mark.labels)))
-        elif mark not in rows:
-            found.append(mark)
-    return found
+    again = {x for m in marks[1:] if m.labels != first.labels for x in m.labels}
+    every = {x for m in marks for x in m.labels}
+    return marks[1:] if set(first.labels) <= again and (not first.parenthesised or every <= set(first.labels)) else marks
+
+
+def _in_rows(norm: str, marks: list[LabelMark]) -> list[LabelMark]:
+    """Pictures that are named by row and column: "Top: DWI (left) and ADC (right)" has top-left and top-right."""
+    placed = [(m.start, m.labels, m.parenthesised) for m in marks if m.positional]
+    names = name_grid(placed, norm) or name_nested(placed)
+    return [replace(m, labels=names.get(m.start, m.labels)) for m in marks if names.get(m.start) != ()]
 
 
 def _accepted(marks: list[LabelMark]) -> set[str]:
@@ -136,17 +140,21 @@ def _run(marks: list[LabelMark], kind: object) -> set[str]:
     return set(run)
 
 
-def _parenthesised(norm: str) -> list[LabelMark]:
+def _parenthesised(norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMark]:
     found = []
     for match in _NESTED.finditer(norm):
         labels = read_labels(re.sub(r"[()]|fig(?:ure|s)?\.?\s*s?\d+", " ", match.group()[1:-1]).strip())
         if labels:
             found.append(_mark(match.start(), match.end(), labels, parenthesised=True))
     for match in _PAREN.finditer(norm):
-        content = match.group(1)
+        content = _RESPECTIVELY.sub("", match.group(1))
         labels = read_labels(content)
         if labels:
             found.append(_mark(match.start(), match.end(), labels, parenthesised=True))
+            continue
+        closing = _AT_END.search(norm, *match.span(1))
+        if closing and is_descriptor.match(norm, match.start(1)) and (labels := read_labels(closing["list"])):
+            found.append(_mark(closing.start(), closing.end(), labels, parenthesised=True))
             continue
         bare = _MARK_WORDS.sub(" ", content)
         if bare == content:
@@ -162,24 +170,49 @@ def _parenthesised(norm: str) -> list[LabelMark]:
     return found
 
 
+_AT_END = re.compile(r"\s*[,;:]\s*(?:panels?\s+)?(?P<list>[a-z](?:\s*(?:-|,|&|and)\s*[a-z])*)\Z")
+_WORDS_FIRST = re.compile(r"[^:;]{3,60}(?P<end>\s*[:=]\s*(?P<list>[a-z](?:\s*(?:-|,|&|and)\s*[a-z])*))\s*\Z")
 _BRACKETED = re.compile(r"\(([^()]{4,200})\)")
-_PART = re.compile(rf"\s*(?:and\s+)?(?P<list>{_LETTERS})\s*[:,=]\s*")
+_SEPARATORS = (re.compile(r"[;,]\s*(?:and\s+)?(?=[a-z]\s*(?:[:=]|\s\w))|\s+and\s+(?=[a-z]\s*(?:[:=]|\s\w))"), re.compile(r";"))
+_SEMICOLON = _SEPARATORS[-1]
+_PART = re.compile(rf"\s*(?:and\s+)?(?:(?P<list>{_LETTERS})\s*(?P<end>[:,=])\s*|(?P<one>[a-z])\s+)")
 
 
 def _with_words_in_brackets(norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMark]:
     """The labels of "(A: sagittal T1; B: coronal T2)" and "(C, T1 post-contrast)"."""
-    found = []
+    found: list[LabelMark] = []
     for match in _BRACKETED.finditer(norm):
-        marks, position = [], match.start(1)
-        for part in match.group(1).split(";"):
-            label = _PART.match(norm, position)
-            labels = read_labels(label["list"]) if label else ()
-            if label and labels and is_descriptor.match(norm, label.end()) and label.end() < position + len(part):
-                marks.append(LabelMark(label.start("list"), label.end(), labels, inside=True))
-            position += len(part) + 1
-        if len(marks) == match.group(1).count(";") + 1:
-            found.extend(marks)
+        readings = [[_inside(norm, *piece, is_descriptor) for piece in _pieces(norm, *match.span(1), s)] for s in _SEPARATORS]
+        readings.append([_after_words(norm, *piece, is_descriptor) for piece in _pieces(norm, *match.span(1), _SEMICOLON)])
+        marks = max((r for r in readings if all(r)), key=len, default=[])
+        found.extend(m for m in marks if m)
     return found
+
+
+def _pieces(norm: str, start: int, end: int, separator: re.Pattern[str]) -> list[tuple[int, int]]:
+    """Character ranges between the separators."""
+    cuts = list(separator.finditer(norm, start, end))
+    return list(zip([start, *(c.end() for c in cuts)], [*(c.start() for c in cuts), end], strict=True))
+
+
+def _inside(norm: str, start: int, end: int, is_descriptor: re.Pattern[str]) -> LabelMark | None:
+    """The label at the start of a piece that goes on with a description."""
+    label = _PART.match(norm, start, end)
+    labels = read_labels(label["list"] or label["one"]) if label else ()
+    if label is None or not labels or label.end() >= end:
+        return None
+    if label["end"] != ":" and not is_descriptor.match(norm, label.end()):
+        return None
+    return LabelMark(label.start("list" if label["list"] else "one"), label.end(), labels, inside=True)
+
+
+def _after_words(norm: str, start: int, end: int, is_descriptor: re.Pattern[str]) -> LabelMark | None:
+    """The label at the end of a piece such as "axial T2: A"."""
+    piece = _WORDS_FIRST.match(norm[start:end].lstrip())
+    offset = start + len(norm[start:end]) - len(norm[start:end].lstrip())
+    if piece is None or not is_descriptor.match(norm, offset) or not (labels := read_labels(piece["list"])):
+        return None
+    return LabelMark(offset + piece.start("end"), offset + piece.end("list"), labels, parenthesised=True)
 
 
 def _mark(
@@ -207,7 +240,7 @@ def _bare(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[LabelMar
             weak = False
         elif (end == "." and not (begins or len(labels) > 1)) or end == ";":
             continue
-        elif ((end in {",", "."} or len(labels) > 1) and (begins or follows)) or (end == "" and follows and (begins or before.endswith((",", "and")))) or (end == "" and begins and len(labels) == 1 and labels[0] not in {"a", "i"} and norm[match.end():].lstrip()[:1].isalpha()) or (end == "" and begins and text[match.end():].lstrip()[:1].isupper()):
+        elif ((end in {",", "."} or len(labels) > 1) and (begins or follows)) or (end == "" and follows and (begins or before.endswith((",", "and")))) or (end == "" and begins and len(labels) == 1 and labels[0] not in {"a", "i"} and norm[match.end():].lstrip()[:1].isalpha()) or (end == "" and begins and text[match.end():].lstrip()[:1].isupper()) or (end == "" and begins and text[match.start("list")].islower() and text != norm and norm[match.end():].lstrip()[:1].isalnum()):
             weak = True
         else:
             continue
@@ -248,6 +281,8 @@ def _without_overlap(marks: list[LabelMark]) -> list[LabelMark]:
     """Marks in order; of two that overlap the longer one, of equals the stronger one."""
     chosen: list[LabelMark] = []
     for mark in sorted(marks, key=lambda m: (m.weak, m.reference, m.start - m.end, m.start)):
-        if all(mark.end <= m.start or mark.start >= m.end for m in chosen):
-            chosen.append(mark)
-    return sorted(chosen, key=lambda m: m.start)
+        place = bisect.bisect_left(chosen, mark.start, key=lambda m: m.start)
+        free = not any(mark.end > m.start and mark.start < m.end for m in chosen[max(place - 1, 0):place + 1])
+        if free:
+            chosen.insert(place, mark)
+    return chosen

@@ -8,6 +8,8 @@ from neuraxis.legends.statements import DEGREES, Passage, is_other_head, is_plac
 _LEFT_STOPS = frozenset({".", ";", ":", "(", ")", "of", "in", "with", "to", "on", "from", "at", "by", "than", "without", "no"})
 _RIGHT_LINKS = frozenset(["is", "was", "are", "were", "appears", "appear", "in", "a", "an", "the", "pattern", "fashion", "manner", "that", "which", "and", "very", "more", "of", "along", "its", "component", "at", "type", "shows", "peripheral", "only", "predominantly", "mainly", "relatively"])
 
+_QUANTITIES = frozenset(["focus", "foci", "area", "areas", "spots", "spot", "degree", "pattern", "component", "components", "rim", "deposits", "amount", "amounts"])
+
 
 class Modifiers:
     """The modifiers of each finding of a passage; each modifier belongs to one finding, the one after it first."""
@@ -71,25 +73,28 @@ class Modifiers:
     def _quantity(self, token: int, concept: str) -> bool:
         """True for the noun in "speck of calcification" and "areas of enhancement"."""
         entity = self.passage.reading.entity(token)
-        return entity is not None and token >= self.passage.first and (
-            entity.modifies(concept) is not None or self.passage.reading.word(token) in {
-                "focus", "foci", "area", "areas", "spots", "spot", "degree", "pattern", "component", "components", "rim", "deposits"})
+        modifies = entity is not None and entity.modifies(concept) is not None
+        return token >= self.passage.first and (modifies or self.passage.reading.word(token) in _QUANTITIES)
 
     def _joins(self, token: int, concept: str, head: Entity) -> bool:
         """True where a comma or "and" stands between adjectives of the same finding."""
         before, after = self.passage.reading.entity(token - 1), self.passage.reading.entity(token + 1)
-        if before is None or not before.modifies(concept):
+        if before is None or not (before.modifies(concept) or self._describes_lesion(before)):
             return False
         while after and after.has("hedge", "article"):
             after = self.passage.reading.entity(after.last)
-        if after and (after.modifies(concept) or after.has("modifier")):
+        if after and (after.modifies(concept) or after.has("modifier") or self._describes_lesion(after)):
             return True
         between = range(token + 1, head.first)
         return len(between) <= 4 and all(self.passage.reading.entity(k) is None for k in between)
 
+    def _describes_lesion(self, entity: Entity) -> bool:
+        """True for the middle of "a homogeneous, well-defined, enhancing lesion"."""
+        return any(m.kind == "finding" and m.key in {"margin", "compartment"} for m in entity.meanings)
+
     def _right(self, head: Entity, concept: str) -> list[tuple[Entity, str]]:
         reading, found = self.passage.reading, []
-        attributive = reading.word(head.last - 1) in {"enhancing"}
+        attributive = reading.word(head.last - 1).endswith("enhancing")
         k, steps = head.last, 0
         crossed = False
         while k < self.passage.last and steps < 9:
@@ -108,7 +113,7 @@ class Modifiers:
             number = word[:1].isdigit() or word in {"mm", "cm", "x"}
             placed = entity is not None and steps and (entity.has("side") or is_place(entity))
             crossed = crossed or bool(placed)
-            if not (word in _RIGHT_LINKS or placed or (attributive and (number or (entity and entity.has("side", "lesion", "finding", "article"))))):
+            if not (word in _RIGHT_LINKS or placed or (attributive and (number or word == "," or (entity and entity.has("side", "lesion", "finding", "article"))))):
                 break
             if entity and is_other_head(entity) and not attributive:
                 break

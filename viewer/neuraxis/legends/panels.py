@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
 
-from neuraxis.domain.legend import TextSpan
+from neuraxis.legends.coordination import inherit, same_as_before
 from neuraxis.legends.descriptors import Description, Element, describe
+from neuraxis.legends.drafts import Draft
+from neuraxis.legends.polarity import denied
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.stretches import Segmentation, Stretch
 
@@ -17,46 +18,6 @@ _MARKS_INSIDE = tuple(
         ("circle", r"\bcircles?\b"), ("box", r"\bbox(?:es)?\b"), ("line", r"\blines?\b"),
     )
 )
-
-
-@dataclass
-class Draft:
-    """A panel under construction."""
-
-    label: str
-    kind: str | None = None
-    modality: str | None = None
-    sequence: str | None = None
-    plane: str | None = None
-    window: str | None = None
-    contrast: str | None = None
-    zoom: bool = False
-    region: str | None = None
-    marks: list[str] = field(default_factory=list)
-    spans: dict[str, TextSpan] = field(default_factory=dict)
-    own: bool = False
-    """True where the panel's own words name the kind of picture."""
-
-    @property
-    def own_picture(self) -> bool:
-        """True where a sequence or modality is known."""
-        return self.sequence is not None or self.modality is not None
-
-    def put(self, name: str, value: str | None, span: TextSpan | None) -> None:
-        """Sets an attribute that is not set yet."""
-        if value is None or getattr(self, name):
-            return
-        setattr(self, name, value)
-        if span is not None:
-            self.spans.setdefault(name, span)
-
-    def take(self, element: Element, *, names: tuple[str, ...] = ("plane", "window", "contrast")) -> None:
-        """Fills what is missing from a picture's description."""
-        if self.sequence is None and (self.modality in {None, element.modality}):
-            self.put("sequence", element.sequence, element.spans.get("sequence"))
-            self.put("modality", element.modality, element.spans.get("modality"))
-        for name in names:
-            self.put(name, getattr(element, name), element.spans.get(name))
 
 
 def draft_panels(reading: Reading, labels: tuple[str, ...], parts: Segmentation) -> dict[str, Draft]:
@@ -69,12 +30,16 @@ def draft_panels(reading: Reading, labels: tuple[str, ...], parts: Segmentation)
         if stretch.labels is not None:
             _shared(reading, drafts, stretch)
     for group in parts.lists:
-        _inherit(reading, parts, drafts, described, group)
+        inherit(reading, parts, drafts, described, group)
+    sizes = {label: len(s.labels) for s in parts.own if s.labels for label in s.labels}
     for label in labels:
-        _same_as_before(drafts, described, labels, label)
+        same_as_before(drafts, described, labels, label, sizes.get(label, 1))
     for stretch in parts.shared:
         if stretch.labels is None:
             _whole_figure(reading, drafts, stretch)
+    for one, two in itertools.pairwise(drafts.values()):
+        if two.kind is None and not two.own_picture and one.kind in {"histology", "photo"} and not two.plane:
+            two.kind = one.kind
     marks_in_labels(reading, drafts)
     return drafts
 
@@ -94,19 +59,43 @@ def _own(reading: Reading, drafts: dict[str, Draft], described: dict[str, Descri
         if found.kind and draft.kind == found.kind and draft.own:
             continue
         draft.put("region", found.region, found.spans.get("region"))
+        if len(labels) == 1 and not found.elements[0].names_picture and not stretch.leading:
+            _picture_of_finding(reading, stretch, draft)
         element = (named[0] if stretch.leading else named[-1]) if len(labels) == 1 else named[min(k, len(named) - 1)]
         if len(labels) > 1:
             draft.put("plane", _nth(found.planes, k, len(labels)), element.spans.get("plane"))
             draft.put("window", _nth(found.windows, k, len(labels)), element.spans.get("window"))
             draft.put("contrast", _nth(found.contrasts, k, len(labels)) if len(named) == 1 else None, element.spans.get("contrast"))
         draft.take(element)
-        if len(labels) > 1 and len(set(found.planes)) == 1:
+        if len(labels) > 1 and len(set(found.planes)) == 1 and not _plane_of_one(named):
             source = next(e for e in found.elements if e.plane) if any(e.plane for e in found.elements) else element
             draft.put("plane", found.planes[0], source.spans.get("plane"))
         if len(labels) == 1:
             for other in found.elements:
                 draft.put("plane", other.plane, other.spans.get("plane"))
                 draft.put("window", other.window, other.spans.get("window"))
+
+
+def _plane_of_one(named: list[Element]) -> bool:
+    """True for the plane of "T1 and axial CT", which stands before a later picture of the list."""
+    for element in named[1:]:
+        plane, name = element.spans.get("plane"), element.spans.get("sequence") or element.spans.get("modality")
+        if plane is not None and name is not None and plane.start < name.start:
+            return True
+    return False
+
+
+def _picture_of_finding(reading: Reading, stretch: Stretch, draft: Draft) -> None:
+    """Rule 9 for "the wall enhances (B), the contents restrict diffusion (C)": such words name no picture before them."""
+    negated = denied(reading, stretch.first, stretch.last)
+    for entity in reading.within(stretch.first, stretch.last):
+        meaning = entity.get("finding")
+        span = reading.span(entity.first, entity.last)
+        if meaning and meaning.key == "diffusion_restriction":
+            draft.put("sequence", "DWI", span)
+            draft.put("modality", "MR", span)
+        elif meaning and meaning.key == "enhancement" and meaning.value != "none" and entity.first not in negated:
+            draft.put("contrast", "post", span)
 
 
 def _kind(draft: Draft, found: Description) -> None:
@@ -118,7 +107,7 @@ def _kind(draft: Draft, found: Description) -> None:
 
 
 def _shared(reading: Reading, drafts: dict[str, Draft], stretch: Stretch) -> None:
-    found = describe(reading, stretch.first, stretch.last)
+    found = describe(reading, stretch.first, stretch.last, named_later=stretch.leading)
     labels = stretch.labels or ()
     named = [e for e in found.elements if e.names_picture] or found.elements
     for k, label in enumerate(labels):
@@ -141,98 +130,6 @@ def _about_picture(reading: Reading, stretch: Stretch) -> bool:
         or reading.word(stretch.first) in {",", "all", "both", ":", "of"}
 
 
-def _names_caption(reading: Reading, parts: Segmentation, label: str) -> bool:
-    """True where the panel's own words say "image", "section" and the like, or stand after their label."""
-    return any(
-        s.leading or any(e.has("caption") for e in reading.within(s.first, s.last))
-        for s in parts.own if label in (s.labels or ())
-    )
-
-
-def _inherit(
-    reading: Reading, parts: Segmentation, drafts: dict[str, Draft], described: dict[str, Description], group: tuple[str, ...]
-) -> None:
-    """Rule 8: what the first of a coordinated list states holds for those after it that state nothing."""
-    members = [drafts[label] for label in group]
-    for previous, draft in itertools.pairwise(members):
-        if draft.kind not in {None, "imaging"} or previous.kind not in {None, "imaging"}:
-            continue
-        named = any(e.names_picture for e in described[draft.label].elements) if draft.label in described else False
-        if not named and draft.modality in {None, previous.modality} and draft.sequence is None and previous.modality:
-            if draft.contrast != "post" or previous.sequence in {"T1", "T1C", "CT", "CTA"}:
-                draft.put("sequence", previous.sequence, previous.spans.get("sequence"))
-            draft.put("modality", previous.modality, previous.spans.get("modality"))
-            if not _names_caption(reading, parts, draft.label):
-                draft.put("plane", previous.plane, previous.spans.get("plane"))
-            draft.put("contrast", previous.contrast if previous.modality == "MR" else None, previous.spans.get("contrast"))
-    for draft, following in reversed(list(itertools.pairwise(members))):
-        if draft.kind in {None, "imaging"} and draft.modality is None and draft.sequence is None:
-            draft.put("sequence", following.sequence, following.spans.get("sequence"))
-            draft.put("modality", following.modality, following.spans.get("modality"))
-            draft.put("region", following.region, following.spans.get("region"))
-            if draft.plane:
-                draft.put("contrast", following.contrast, following.spans.get("contrast"))
-
-
-def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentation) -> None:
-    """Rule 8 for planes: "Axial FLAIR (A), T1 (B) and CT (C)" are all axial."""
-    trailing = {label for s in parts.own if not s.leading for label in s.labels or ()}
-    starts = {label: s.first for s in reversed(parts.own) if not s.leading for label in s.labels or ()}
-    for group in parts.lists:
-        _all_in_one_plane(reading, drafts, parts, group)
-        plane, span = None, None
-        for one, two in itertools.pairwise(group):
-            if two in trailing and drafts[two].kind in {None, "imaging"} and drafts[one].modality == drafts[two].modality:
-                drafts[two].put("region", drafts[one].region, drafts[one].spans.get("region"))
-        stated = [k for k, label in enumerate(group) if drafts[label].plane]
-        for k, label in enumerate(group):
-            draft = drafts[label]
-            restated = plane is not None and draft.plane is None and any(
-                j > k and drafts[group[j]].plane == plane for j in stated)
-            if restated or label not in trailing or draft.kind not in {None, "imaging"}:
-                continue
-            if draft.plane:
-                leads = _plane_leads(draft)
-                plane, span = (draft.plane, draft.spans.get("plane")) if leads else (None, None)
-            elif plane and draft.own_picture and reading.word(starts[label]) in {",", "and", "/", "&", "or", ""}:
-                draft.put("plane", plane, span)
-
-
-def _all_in_one_plane(reading: Reading, drafts: dict[str, Draft], parts: Segmentation, group: tuple[str, ...]) -> None:
-    """Takes "all axial" at the end of a list."""
-    for stretch in (*parts.own, *parts.shared):
-        if not set(stretch.labels or ()) <= set(group):
-            continue
-        for entity in reading.within(stretch.first, stretch.last):
-            meaning = entity.get("plane")
-            if meaning and reading.word(entity.first - 1) in {"all", "both"}:
-                for label in group:
-                    drafts[label].put("plane", meaning.key, reading.span(entity.first, entity.last))
-
-
-def _plane_leads(draft: Draft) -> bool:
-    """True where the plane stands before the sequence, so that it can hold for the list."""
-    span, name = draft.spans.get("plane"), draft.spans.get("sequence") or draft.spans.get("modality")
-    return span is not None and (name is None or span.start < name.start)
-
-
-def _same_as_before(
-    drafts: dict[str, Draft], described: dict[str, Description], labels: tuple[str, ...], label: str
-) -> None:
-    found = described.get(label)
-    index = labels.index(label)
-    if found is None or not found.same or not index:
-        return
-    draft, previous = drafts[label], drafts[labels[index - 1]]
-    draft.put("plane", previous.plane, previous.spans.get("plane"))
-    if draft.modality is None and draft.contrast is None:
-        draft.put("sequence", previous.sequence, previous.spans.get("sequence"))
-        draft.put("contrast", previous.contrast, previous.spans.get("contrast"))
-    elif draft.modality == "CT" == previous.modality:
-        draft.put("contrast", previous.contrast, previous.spans.get("contrast"))
-    draft.put("modality", previous.modality, previous.spans.get("modality"))
-
-
 def _whole_figure(reading: Reading, drafts: dict[str, Draft], stretch: Stretch) -> None:
     found = describe(reading, stretch.first, stretch.last)
     if not _about_picture(reading, stretch) and not found.region and found.kind is None:
@@ -244,7 +141,8 @@ def _whole_figure(reading: Reading, drafts: dict[str, Draft], stretch: Stretch) 
             draft.put("kind", found.kind, found.spans.get("kind"))
         if draft.kind not in {None, "imaging"}:
             continue
-        if draft.modality in {None, "CT", "MR"}:
+        titled = {e.modality for e in named}
+        if draft.modality in {None, "CT", "MR"} and (len(titled) != 1 or draft.modality in {None, *titled}):
             draft.put("region", found.region, found.spans.get("region"))
         if len(named) > 1 or not _about_picture(reading, stretch):
             continue

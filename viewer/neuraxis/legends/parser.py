@@ -7,7 +7,9 @@ import re
 from neuraxis.domain.legend import Claim, LegendFigure, Panel, TextSpan
 from neuraxis.domain.lexicon import Lexicon
 from neuraxis.legends.claims import mark_pictures, state_claims
-from neuraxis.legends.panels import Draft, draft_panels, spread_planes
+from neuraxis.legends.coordination import spread_planes
+from neuraxis.legends.drafts import Draft
+from neuraxis.legends.panels import draft_panels
 from neuraxis.legends.reading import Reading, read
 from neuraxis.legends.segments import segment
 from neuraxis.legends.unlabelled import labels_without_marks
@@ -59,10 +61,15 @@ def _begins(text: str, start: int) -> bool:
     return not before.strip() or before.rstrip()[-1] in ".;:!?)]\"" or before.endswith("\n\n")
 
 
+MAX_CHARACTERS = 20_000
+"""Characters of one figure that are read; what comes after is listed as not understood. Real legends have some hundreds."""
+
+
 def _figure(name: str, text: str, heading_end: int, lexicon: Lexicon | None) -> LegendFigure:
-    reading = read(text, heading_end, phrase_book(lexicon))
+    reading = read(text[:MAX_CHARACTERS], heading_end, phrase_book(lexicon))
+    unread = (TextSpan(MAX_CHARACTERS, len(text), text[MAX_CHARACTERS:]),) if len(text) > MAX_CHARACTERS else ()
     if not any(reading.tokens):
-        return LegendFigure(name, text, ())
+        return LegendFigure(name, text, (), unread)
     labels = tuple(dict.fromkeys(x for m in reading.marks if not m.reference for x in m.labels))
     labels = tuple(sorted(labels)) if all(len(x) == 1 for x in labels) else labels
     if labels:
@@ -76,7 +83,7 @@ def _figure(name: str, text: str, heading_end: int, lexicon: Lexicon | None) -> 
     mark_pictures(reading, drafts, parts)
     claims = state_claims(reading, drafts, parts)
     panels = tuple(_panel(drafts[label], claims[label]) for label in labels)
-    return LegendFigure(name, text, panels, _not_understood(reading))
+    return LegendFigure(name, text, panels, (*_not_understood(reading), *unread))
 
 
 def _panel(draft: Draft, claims: list[Claim]) -> Panel:

@@ -61,7 +61,7 @@ def expand(phrase: str) -> list[tuple[tuple[str, ...], ...]]:
         if word[0] in "!>":
             continue
         optional = word.endswith("?")
-        slot = tuple(word.rstrip("?").split("/"))
+        slot = ("/",) if word == "/" else tuple(word.rstrip("?").split("/"))
         longer = [(*r, slot) for r in results]
         results = longer + results if optional else longer
     return [r for r in results if r]

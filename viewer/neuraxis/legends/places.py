@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from neuraxis.legends.descriptors import is_region
 from neuraxis.legends.phrases import Entity
 from neuraxis.legends.reading import Reading
+from neuraxis.legends.views import is_level, is_region
 from neuraxis.legends.vocabulary import words
 
 UNPAIRED = frozenset(
     ["pons", "medulla", "midbrain", "brainstem", "vermis", "corpus_callosum", "third_ventricle", "fourth_ventricle", "sella", "suprasellar", "pineal", "clivus", "foramen_magnum", "posterior_fossa", "craniocervical", "cervical_spine", "thoracic_spine", "lumbar_spine", "sacral_spine", "conus", "basilar_artery", "falx", "interhemispheric", "quadrigeminal", "cisterna_magna", "prepontine", "basal_cisterns", "sagittal_sinus", "spinal_cord"]
 )
+MAX_LIST = 80
+"""Words of a list of structures over which "compressing" reaches."""
 _NEVER_TO_THE_LEFT = frozenset({".", ";", ":", ",", "(", ")", "with", "but", "show", "shows"})
 _ASPECT = frozenset(["aspect", "side", "part", "half", "portion", "margin", "lateral", "of", "the", "posterior", "anterior", "superior", "inferior", "medial", "edge", "border", "wall"])
 _TARGET_VERBS = frozenset({"mass_effect"})
-_ADJOIN = frozenset(["the", "a", "an", "left", "right", "both", "bilateral", "adjacent", "of", "on", "upon", "underlying", "overlying", "upper", "lower", "lateral", "ipsilateral", "contralateral", "medial", "anterior", "posterior", "superior", "inferior", "and", ",", "surrounding", "neighbouring", "neighboring", "aspect", "rostral", "caudal", "dorsal", "ventral", "its", "entire", "nearby", "side", "subjacent", "or", "from", "part", "mild", "floor", "roof", "horn"])
+_ADJOIN = frozenset(["the", "a", "an", "left", "right", "both", "bilateral", "adjacent", "of", "on", "upon", "underlying", "overlying", "upper", "lower", "lateral", "ipsilateral", "contralateral", "medial", "anterior", "posterior", "superior", "inferior", "and", ",", "surrounding", "neighbouring", "neighboring", "aspect", "rostral", "caudal", "dorsal", "ventral", "its", "entire", "nearby", "over", "onto", "against", "around", "side", "subjacent", "or", "from", "part", "mild", "floor", "roof", "horn"])
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Place:
     entity: Entity
     values: tuple[str, ...]
     side: str | None
+    plural: bool = False
+    """True where "bilateral" is read from the plural alone."""
 
 
 def find_places(reading: Reading, first: int, last: int) -> tuple[list[Place], set[int]]:
@@ -38,9 +41,10 @@ def find_places(reading: Reading, first: int, last: int) -> tuple[list[Place], s
             continue
         side, used = _side(reading, entity, first, last, previous)
         sides.update(used)
-        if is_region(reading, entity) or _is_level(reading, entity) or _is_reference(reading, entity, first):
+        if is_region(reading, entity) or is_level(reading, entity) or _is_reference(reading, entity, first) or (
+                _is_healthy(reading, entity) or _is_bordered(reading, entity, first)):
             continue
-        place = Place(entity, values, side)
+        place = Place(entity, values, side, side == "bilateral" and not used and _is_plural(reading, entity, first))
         previous = place
         if _is_target(reading, entity, first, last):
             continue
@@ -51,21 +55,28 @@ def find_places(reading: Reading, first: int, last: int) -> tuple[list[Place], s
     return places, sides
 
 
-def _is_level(reading: Reading, entity: Entity) -> bool:
-    """True for the level of a picture: "axial T2 at the level of the pons"."""
+_HEALTHY = frozenset({"normal", "patent", "intact", "preserved", "unremarkable", "healthy", "decompressed"})
+
+
+def _is_healthy(reading: Reading, entity: Entity) -> bool:
+    """True for "normal pons" and "the fourth ventricle is unremarkable"."""
     k = entity.first - 1
-    while reading.word(k) in {"the", "left", "right", "upper", "lower", "mid"}:
+    while reading.word(k) in {"appearing", "looking"} or ((side := reading.entity(k)) is not None and side.has("side")):
         k -= 1
-    if reading.word(k) in {"of"} and reading.word(k - 1) in {"level", "levels"}:
-        k -= 2
-        while reading.word(k) in {"the", "at", "a"}:
-            k -= 1
-    elif reading.word(k) == "through":
-        k -= 1
-    else:
-        return False
-    before = reading.entity(k)
-    return before is not None and before.has("sequence", "modality", "caption", "contrast") and not before.has("lesion")
+    following = reading.entity(entity.last)
+    stated = reading.word(entity.last + 1) if following is not None and following.has("verb") else ""
+    return reading.word(k) in _HEALTHY or stated in _HEALTHY
+
+
+def _is_bordered(reading: Reading, entity: Entity, first: int) -> bool:
+    """True for the lobe of "a cleft between the tumour and the temporal lobe"."""
+    for k in range(entity.first - 1, max(first, entity.first - 9) - 1, -1):
+        if reading.word(k) == "between":
+            sides = reading.within(k, entity.first)
+            return any(e.has("lesion") for e in sides) and any(reading.word(j) == "and" for j in range(k, entity.first))
+        if reading.word(k) in {",", ";", "."}:
+            return False
+    return False
 
 
 def _is_gyrus_of(reading: Reading, entity: Entity) -> bool:
@@ -85,6 +96,11 @@ def _side(
         side = other.get("side") if other else None
         if side and other:
             return side.key, set(range(other.first, other.last))
+        if word == "," and reading.word(k - 1) == "sided":
+            k -= 1
+            continue
+        if word == "," and (both := _bilateral_before(reading, k, first)) is not None:
+            return "bilateral", {both}
         if word in _NEVER_TO_THE_LEFT or word in {"a", "an"} or reading.mark(k):
             break
         if other and other.has("verb", "preposition") and word not in _ASPECT:
@@ -94,7 +110,7 @@ def _side(
         if word == "of" and reading.word(k - 1) not in _ASPECT and not (other and other.has("finding")):
             break
         if word in {"and", "or", "/"}:
-            if previous is None or previous.side is None or set(_values(entity)) & UNPAIRED:
+            if previous is None or previous.side is None or previous.plural or set(_values(entity)) & UNPAIRED:
                 break
             return previous.side, set()
         k -= 1
@@ -103,6 +119,19 @@ def _side(
     if after[0]:
         return after
     return ("bilateral" if _is_plural(reading, entity, first) else None), set()
+
+
+def _bilateral_before(reading: Reading, comma: int, first: int) -> int | None:
+    """The "bilateral" of "bilateral, confluent, periventricular foci": only adjectives stand between."""
+    for k in range(comma - 1, max(first, comma - 6) - 1, -1):
+        if reading.word(k).startswith("bilateral"):
+            return k
+        entity = reading.entity(k)
+        if entity is not None and not entity.has("modifier", "finding"):
+            return None
+        if entity is not None and any(m.key == "location" for m in entity.meanings):
+            return None
+    return None
 
 
 def _values(entity: Entity) -> tuple[str, ...]:
@@ -114,7 +143,7 @@ def _side_after(reading: Reading, entity: Entity, last: int) -> tuple[str | None
     if (lesion := reading.entity(k)) and lesion.has("lesion") and not lesion.has("side"):
         k = lesion.last
     while k < last and reading.word(k) in {"lobe", "lobes", "region", "hemisphere", "hemispheres", "nuclei", "gyrus", "on", "the", "(",
-                                           "matter", "area", "cortex", "regions", "of"}:
+                                           "matter", "area", "cortex", "regions", "of", "/", "level"} | _LEVEL_NUMBERS:
         other = reading.entity(k)
         if other and other.has("side"):
             break
@@ -123,9 +152,12 @@ def _side_after(reading: Reading, entity: Entity, last: int) -> tuple[str | None
     side = other.get("side") if other else None
     if not side or other is None:
         return None, set()
-    on_the = reading.word(k - 1) in {"the", "("}
+    on_the = reading.word(k - 1) in {"the", "("} or (side.key == "midline" and reading.word(other.first) == "in")
     closed = reading.word(other.last) in {"", ".", ",", ")", ";", "and", "with", "(", "side"}
     return (side.key, set(range(other.first, other.last))) if closed and (on_the or side.key == "bilateral") else (None, set())
+
+
+_LEVEL_NUMBERS = frozenset(str(k) for k in range(1, 13))
 
 
 def _is_plural(reading: Reading, entity: Entity, first: int) -> bool:
@@ -159,6 +191,7 @@ def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
     if reading.word(entity.first - 1) in {"adjacent", "overlying", "underlying", "neighbouring", "neighboring", "subjacent", "nearby"} and "of" in {
             reading.word(entity.first - 2), reading.word(entity.first - 3)}:
         return True
+    first = max(first, entity.first - MAX_LIST)
     following = reading.entity(entity.last)
     head = following
     step = entity.last
@@ -207,83 +240,3 @@ def _target_before(reading: Reading, token: int, first: int) -> bool:
         if reading.word(k) not in _ADJOIN and not (entity and entity.has("modifier")):
             return False
     return False
-
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?\Z")
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Lengths in millimetres that stand together ("11 x 8 mm"), with the side stated for them."""
-
-    first: int
-    last: int
-    size_mm: tuple[float, ...]
-    side: str | None
-    side_tokens: frozenset[int]
-
-
-def find_measures(reading: Reading, first: int, last: int) -> list[Measure]:
-    """Lengths in a token range; thickness of slices, scale bars and areas are left out."""
-    found, k = [], first
-    while k < last:
-        measure = _measure(reading, k, last) if _NUMBER.match(reading.word(k)) else None
-        if measure is None:
-            k += 1
-            continue
-        k = measure.last
-        if not _is_of_the_picture(reading, measure, first, last):
-            found.append(measure)
-    return found
-
-
-def _measure(reading: Reading, first: int, last: int) -> Measure | None:
-    values: list[tuple[float, str]] = []
-    k = first
-    while k < last and _NUMBER.match(reading.word(k)):
-        value = float(reading.word(k).replace(",", "."))
-        k += 1
-        unit = ""
-        if reading.word(k) in {"mm", "cm", "millimeter", "millimeters", "millimetres", "millimetre", "centimeter", "centimeters", "centimetre",
-                               "centimetres"}:
-            unit = "cm" if reading.word(k).startswith("c") else "mm"
-            k += 1
-        values.append((value, unit))
-        joint = k
-        while reading.word(joint) in {"(", "ap", "cc", "tr", "transverse", ")", "in"} and joint < k + 3 and unit:
-            joint += 1
-        if reading.word(joint) in {"x", "*", "by"} and _NUMBER.match(reading.word(joint + 1)):
-            k = joint + 1
-        elif reading.word(k) in {"x", "*", "by"} and _NUMBER.match(reading.word(k + 1)):
-            k += 1
-        else:
-            break
-    unit = next((u for _, u in reversed(values) if u), "")
-    if not unit or reading.word(k) in {"2", "3", "^", "s", "/"}:
-        return None
-    scale = [10.0 if (u or unit) == "cm" else 1.0 for _, u in values]
-    side, used = _measure_side(reading, k, last)
-    sizes = tuple(round(v * s, 4) for (v, _), s in zip(values, scale, strict=True))
-    return Measure(first, k, sizes, side, used)
-
-
-def _measure_side(reading: Reading, last: int, stop: int) -> tuple[str | None, frozenset[int]]:
-    k = last
-    if reading.word(k) == "(":
-        k += 1
-    elif reading.word(k) in {"on", "in"} and reading.word(k + 1) == "the":
-        k += 2
-    else:
-        return None, frozenset()
-    entity = reading.entity(k) if k < stop else None
-    side = entity.get("side") if entity else None
-    return (side.key, frozenset(range(entity.first, entity.last))) if side and entity else (None, frozenset())
-
-
-def _is_of_the_picture(reading: Reading, measure: Measure, first: int, last: int) -> bool:
-    after = " ".join(reading.word(k) for k in range(measure.last, min(measure.last + 3, last)))
-    before = " ".join(reading.word(k) for k in range(max(first, measure.first - 4), measure.first))
-    return bool(
-        re.search(r"^(?:thick )?(?:slices?|sections?|cuts?|intervals?|slice|section|axial|images?|gap)\b", after)
-        or re.search(r"(?:slice thickness|section thickness|thickness of slices|scale bars?|bars?)\s*(?:of|is|:|=|\d*)?\s*$", before)
-    )

@@ -126,7 +126,7 @@ def _with_window_pairs(tokens: list[Token], entities: list[Entity]) -> list[Enti
             continue
         ahead = [t.text for t in tokens[k + 1:k + 9] if t.label < 0]
         stop = next((j for j, w in enumerate(ahead) if w.startswith(("window", "algorithm", "kernel"))), -1)
-        if stop >= 0 and all(w in {"and", ",", "/", "soft", *_WINDOWS} for w in ahead[:stop]):
+        if stop >= 0 and (not stop or not {"and", ",", "/"}.isdisjoint(ahead[:stop])) and all(w in {"and", ",", "/", "soft", *_WINDOWS} for w in ahead[:stop]):
             added[k] = Meaning("window", _WINDOWS[token.text])
     kept = [e for e in entities if not any(e.first <= k < e.last for k in added)] if added else entities
     return sorted(kept + [Entity(k, k + 1, (m,)) for k, m in added.items()], key=lambda e: e.first)

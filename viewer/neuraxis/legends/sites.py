@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from neuraxis.legends.measures import Measure
 from neuraxis.legends.phrases import Entity
-from neuraxis.legends.places import UNPAIRED, Measure, Place
+from neuraxis.legends.places import UNPAIRED, Place
 from neuraxis.legends.statements import Passage, Statement, is_other_head, is_place
+
+_SITED = frozenset({"in", "at", "of", "within", "on", "along", "over", "involving"})
+_REACHING = ("extend", "invad", "involv")
+_REACHED = ("invaded", "involved", "affected", "infiltrated")
+_SPARED = frozenset({"spared", "uninvolved", "unaffected"})
 
 
 class Sites:
@@ -18,6 +24,9 @@ class Sites:
         statements: list[Statement] = []
         for place in self.passage.places:
             entity = place.entity
+            if self._spared(entity):
+                statements.append(Statement("location", place.values[0], entity.first, entity.last, negated=True, side=place.side))
+                continue
             if self._subject_of_denial(entity):
                 continue
             if entity.first in self.passage.denied and (self._in_denied_phrase(entity) or not self._denied_thing(entity.first)):
@@ -33,11 +42,27 @@ class Sites:
                 ))
         return statements
 
+    def _spared(self, entity: Entity) -> bool:
+        """True for PLACE in "sparing of PLACE" and "PLACE is spared"."""
+        reading = self.passage.reading
+        k = entity.first - 1
+        while k >= self.passage.first and (reading.word(k) in {"of", "the", "and", "or", ","} or (
+                (other := reading.entity(k)) is not None and (is_place(other) or other.has("side")))):
+            k -= 1
+        if reading.word(entity.last) in {"is", "are", "was", "were"} and reading.word(entity.last + 1) == "not" and (
+                reading.word(entity.last + 2).startswith(_REACHED)):
+            return True
+        after = next((j for j in range(entity.last, min(entity.last + 6, self.passage.last)) if reading.word(j) in _SPARED), None)
+        return reading.word(k) in {"sparing", "spares", "spared"} or (after is not None and not any(
+            reading.word(j) in {",", ";", "with"} or reading.word(j).endswith("ing") for j in range(entity.last, after)))
+
     def _side_of_list(self, place: Place, stated: list[Statement]) -> str | None:
         """"Bilateral" said of the first of several places holds for the list."""
         if set(place.values) & UNPAIRED:
             return None
-        if stated and stated[-1].side == "bilateral" and self._only_places(stated[-1].last, place.entity.first):
+        plural = any(p.plural for p in self.passage.places if stated and p.entity.first == stated[-1].first) and not any(
+            self.passage.reading.word(k).startswith("bilateral") for k in range(self.passage.first, place.entity.first))
+        if stated and stated[-1].side == "bilateral" and not plural and self._only_places(stated[-1].last, place.entity.first):
             before = [self.passage.reading.word(k) for k in range(stated[-1].last, place.entity.first)]
             return "bilateral" if not stated[-1].negated and "the" not in before else None
         return None
@@ -52,7 +77,8 @@ class Sites:
             if side and entity and passed and entity.first not in self.passage.side_tokens and self._of_lesion(entity):
                 self.passage.side_tokens.update(range(entity.first, entity.last))
                 return side.key
-            if word in {",", ";", ":", "and", "with"} or (entity and (entity.has("verb", "boundary") or is_place(entity))):
+            if word in {";", ":", "and", "with"} or (word == "," and not passed) or (entity and (
+                    entity.has("verb", "boundary") or is_place(entity))):
                 return None
             passed = passed or word in {"in", "of", "within", "involving", "at"}
             k -= 1
@@ -93,7 +119,7 @@ class Sites:
         k = token
         while k >= self.passage.first and k in self.passage.denied:
             entity = self.passage.reading.entity(k)
-            if entity and (entity.has("lesion") or is_other_head(entity)):
+            if (entity and (entity.has("lesion") or is_other_head(entity))) or self.passage.reading.word(k).startswith(_REACHING):
                 return True
             k -= 1
         return False
@@ -172,14 +198,28 @@ class Sites:
                                             negated=entity.first in self.passage.denied, uncertain=entity.first in self.passage.hedged))
         return statements
 
+    def _of_uncoded_place(self, side: Entity) -> bool:
+        """True for the side of "a clot in the left MCA" and "a dense vessel on the left", whose place has no code."""
+        reading = self.passage.reading
+        k = side.first - 1 - (reading.word(side.first - 1) == "the")
+        if reading.word(k) not in _SITED or not any(e.has("lesion") or is_other_head(e) for e in self.passage.entities_before(k)):
+            return False
+        return reading.word(side.last) not in {"and", "or", "than", "more"} and not any(
+            reading.word(j) in {"injection", "view", "projection", "approach", "side"} for j in range(side.last, side.last + 5))
+
     def _of_lesion(self, side: Entity) -> bool:
         if self.passage.reading.word(side.first) == "in":
             return any(e.has("lesion") for e in self.passage.reading.within(self.passage.first, side.first))
+        if self._of_uncoded_place(side):
+            return True
         before = self.passage.reading.entity(side.first - 3)
         if self.passage.reading.word(side.first - 1) == "the" and self.passage.reading.word(side.first - 2) == "on" and before:
             return before.has("lesion")
-        for k in range(side.last, min(side.last + 6, self.passage.last)):
+        adjective = self.passage.reading.word(side.first).startswith("bilateral")
+        for k in range(side.last, min(side.last + 6 + adjective, self.passage.last)):
             word, entity = self.passage.reading.word(k), self.passage.reading.entity(k)
+            if word == "," and adjective:
+                continue
             if word in {",", ";", ".", "(", "of", "to"} or (entity and entity.has("ignored", "verb")):
                 return False
             if entity and (entity.has("lesion") or any(

@@ -60,6 +60,10 @@ class Passage:
         self.hedged = hedged(self.reading, self.first, self.last)
         self.places, self.side_tokens = find_places(self.reading, self.first, self.last)
 
+    def entities_before(self, token: int) -> list[Entity]:
+        """All entities of the passage in front of a token."""
+        return self.reading.within(self.first, token)
+
     def reference(self, first: int, last: int) -> tuple[str, ...] | None:
         """Panels that a reference right after the phrase names: "a nodule (arrow in B)"."""
         reading = self.reading

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from neuraxis.legends.descriptors import describe
+from neuraxis.legends.descriptors import describe, has_findings
+from neuraxis.legends.phrases import Entity
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.stretches import Segmentation, Stretch
 
@@ -17,6 +18,9 @@ def labels_without_marks(reading: Reading, *, inset: bool = False) -> tuple[tupl
     if len(described) > 1:
         return _one_each(reading, parts, described)
     count, opening = _pictures(reading)
+    clauses = _picture_clauses(reading) if count < 2 else []
+    if len(clauses) > 1:
+        return _one_each(reading, parts, clauses)
     labels = ("main",) if count < 2 else tuple(str(k + 1) for k in range(count))
     if opening is not None:
         parts.own.append(Stretch(labels, *opening))
@@ -42,35 +46,86 @@ def _pictures(reading: Reading) -> tuple[int, tuple[int, int] | None]:
 
 def _described_sentences(reading: Reading) -> list[tuple[int, int]]:
     """Sentences that begin with their own picture: "Axial CT image shows ... Axial T2-weighted image shows ..."."""
-    found = []
+    found: list[tuple[int, int]] = []
     for first, last in reading.sentences:
-        opening = []
+        opening: list[Entity] = []
+        stated = False
         for k in range(first, last):
             entity = reading.entity(k)
             if entity is None and reading.word(k) not in {"-", ","}:
                 break
             if entity and entity.first == k:
-                if entity.has("verb") or not entity.has("sequence", "modality", "plane", "contrast", "caption", "article", "window"):
+                stated = (entity.has("verb") or reading.word(k) in {"of", "through"}) and bool(opening)
+                if stated or entity.has("verb") or not entity.has("sequence", "modality", "plane", "contrast", "caption", "article", "window"):
                     break
                 opening.append(entity)
         names = any(e.has("sequence", "modality") for e in opening)
-        if names and any(reading.word(e.first).startswith(("image", "scan", "section", "view")) for e in opening):
+        pictured = any(reading.word(e.first).startswith(("image", "scan", "section", "view")) for e in opening)
+        described = pictured or (stated and any(e.has("plane", "contrast") for e in opening))
+        present = stated and bool(found) and reading.word(opening[-1].last).endswith("s")
+        if names and (described or (present and not _pictured_before(reading, opening, found))):
             found.append((first, last))
     return found
+
+
+def _pictured_before(reading: Reading, opening: list[Entity], found: list[tuple[int, int]]) -> bool:
+    """True where the sequence of an opening has been named by a sentence before."""
+    names = {m.key for e in opening if (m := e.get("sequence"))}
+    return not names or any(m.key in names for a, b in found for e in reading.within(a, b) if (m := e.get("sequence")))
+
+
+def _picture_clauses(reading: Reading) -> list[tuple[int, int]]:
+    """Clauses with a picture of their own: "T1: dark, T2: bright", "CT shows ...; on T2WI, ...". A list of two at least, or none."""
+    found: list[tuple[int, int]] = []
+    names: set[str] = set()
+    for sentence in reading.sentences:
+        for first, last in reading.units(*sentence):
+            starts = [first, *(k for k in range(first + 1, last) if reading.word(k - 1) == "," and _named_before_colon(reading, k, last)
+                               and has_findings(reading, first, k))]
+            for a, b in zip(starts, [*starts[1:], last], strict=True):
+                name = _opening_name(reading, a, b)
+                if name and not any(reading.word(k) == "not" and reading.word(k + 1) == "shown" for k in range(a, b)):
+                    found.append((a, b))
+                    names.add(name)
+    return found if len(names) == len(found) > 1 and found[0][0] <= reading.sentences[0][1] else []
+
+
+def _named_before_colon(reading: Reading, first: int, last: int) -> bool:
+    """True where a picture's name of at most five words ends in a colon."""
+    colon = next((k for k in range(first, min(first + 6, last)) if reading.word(k) == ":"), None)
+    return colon is not None and any(e.has("sequence", "contrast") for e in reading.within(first, colon))
+
+
+def _opening_name(reading: Reading, first: int, last: int) -> str:
+    """The picture with which a clause opens, where a colon, a comma after "on" or the figure's start sets it off."""
+    opening = first == reading.sentences[0][0]
+    located = reading.word(first) in {"on", "in"}
+    colon = _named_before_colon(reading, first, last)
+    if not (opening or located or colon):
+        return ""
+    elements = [e for e in describe(reading, first, min(first + 8, last)).elements if e.names_picture or e.contrast]
+    first_name = next((e for e in reading.within(first, min(first + 4, last)) if e.has("sequence", "modality", "contrast")), None)
+    if not elements or first_name is None:
+        return ""
+    return f"{elements[0].sequence} {elements[0].modality} {elements[0].contrast}"
 
 
 def _one_each(
     reading: Reading, parts: Segmentation, described: list[tuple[int, int]]
 ) -> tuple[tuple[str, ...], Segmentation]:
     labels = tuple(str(k + 1) for k in range(len(described)))
+    number = {start: k for k, (start, _) in enumerate(described)}
     current: tuple[str, ...] | None = None
-    for first, last in reading.sentences:
-        if (first, last) in described:
-            current = (labels[described.index((first, last))],)
-            parts.own.append(Stretch(current, first, last))
-        elif current is None:
-            parts.shared.append(Stretch(None, first, last))
-        parts.scopes.extend(Stretch(current, a, b, free=current is None) for a, b in reading.units(first, last))
+    for sentence in reading.sentences:
+        for unit in reading.units(*sentence):
+            cuts = sorted({unit[0], *(s for s in number if unit[0] < s < unit[1])})
+            for first, last in zip(cuts, [*cuts[1:], unit[1]], strict=True):
+                if first in number:
+                    current = (labels[number[first]],)
+                    parts.own.append(Stretch(current, first, last))
+                elif current is None:
+                    parts.shared.append(Stretch(None, first, last))
+                parts.scopes.append(Stretch(current, first, last, free=current is None))
     return labels, parts
 
 

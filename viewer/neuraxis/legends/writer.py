@@ -93,7 +93,7 @@ def _claim(claim: Claim) -> str:
 
 
 def _location(claim: Claim) -> str:
-    place = load_lexicon().term("location", claim.value).meaning
+    place = _phrases()["place_name"].get(claim.value) or load_lexicon().term("location", claim.value).meaning
     side = f"{claim.laterality} " if claim.laterality else ""
     hedge = "possible " if claim.uncertain else ""
     return f"{'no ' if claim.negated else hedge}lesion in the {side}{place[:1].lower() + place[1:]}"
