@@ -10,7 +10,10 @@ import pytest
 
 Neuraxis = Callable[..., Any]  # the fixture of conftest.py
 
-COMMANDS = ["demo", "sample", "scan", "open", "export", "segment", "measure", "tag", "legend", "audit", "figure"]
+COMMANDS = [
+    "demo", "sample", "scan", "open", "export", "segment", "measure", "tag", "legend", "audit", "figure", "report", "deidentify", "find", "pull",
+    "push", "bench",
+]
 
 
 def test_help_lists_every_command(neuraxis: Neuraxis) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 # each adds its commands, in the order in which --help lists them
 # isort: off
-from neuraxis.cli import samples, series, lesions, legends, figures, benchmarks  # noqa: F401
+from neuraxis.cli import samples, series, lesions, legends, figures, deidentification, archive, benchmarks  # noqa: F401
 
 # isort: on
 from neuraxis.cli.shared import app

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from neuraxis.interop.archive.failures import ArchiveError, NotThereError
@@ -61,14 +58,12 @@ class DicomWebArchive:
 
     def find_studies(self, query: StudyQuery, limit: int) -> tuple[StudyMatch, ...]:
         """QIDO-RS, search for studies."""
-        keys = query.elements()
-        name = keys.get("PatientName", "")
-        if name:
-            # Orthanc 1.10 does not decode what an address must encode; so its place is held by a wild card
-            keys["PatientName"] = re.sub(r"[^A-Za-z0-9._~*-]", "?", name)
-        asked = [*keys.items(), *(("includefield", k) for k in StudyMatch.KEYWORDS)]
-        found = [StudyMatch.read(get) for get in self._list("/studies", asked, limit)]
-        return tuple(m for m in found if keys.get("PatientName", "") == name or _matches(m.patient_name, name))
+
+        def ask(keys: dict[str, str]) -> list[StudyMatch]:
+            asked = [*keys.items(), *(("includefield", k) for k in StudyMatch.KEYWORDS)]
+            return [StudyMatch.read(get) for get in self._list("/studies", asked, limit)]
+
+        return query.answered(ask)
 
     def list_series(self, study_uid: str) -> tuple[SeriesMatch, ...]:
         """QIDO-RS, series of a study."""
@@ -187,11 +182,6 @@ class DicomWebArchive:
 
 def _is_json(answer: Answer) -> bool:
     return answer.media_type in (_JSON, "application/json")
-
-
-def _matches(name: str, pattern: str) -> bool:
-    text, wild = (unicodedata.normalize("NFC", t).casefold() for t in (name, pattern))
-    return fnmatchcase(text, wild.replace("[", "[[]"))
 
 
 def _series_path(study_uid: str, series_uid: str) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from neuraxis.errors import CancelledError, NeuraxisError, WriteError
-from neuraxis.interop.archive.dimse_association import MAX_CONTEXTS, DimseLine, bound_pdus
+from neuraxis.errors import NeuraxisError
+from neuraxis.interop.archive.dimse_association import MAX_CONTEXTS, DimseLine
+from neuraxis.interop.archive.dimse_receiving import InstanceTaker, common_classes, receiver, storage_contexts
 from neuraxis.interop.archive.failures import ArchiveError
 from neuraxis.interop.archive.incoming import StudyFolder
 from neuraxis.interop.archive.outgoing import Outgoing
@@ -26,8 +23,6 @@ from neuraxis.interop.archive.watch import Limits, Watch
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
-    from pynetdicom.events import Event
-    from pynetdicom.presentation import PresentationContext
 
 _Request = tuple[str, dict[str, str]]
 """Level and keys of a retrieval."""
@@ -78,8 +73,12 @@ class DimseArchive:
 
     def find_studies(self, query: StudyQuery, limit: int) -> tuple[StudyMatch, ...]:
         """C-FIND at study level."""
-        keys = {**dict.fromkeys(StudyMatch.KEYWORDS, ""), **query.elements()}
-        return tuple(StudyMatch.read(get) for get in self._find("STUDY", keys, limit))
+
+        def ask(keys: dict[str, str]) -> list[StudyMatch]:
+            all_keys = {**dict.fromkeys(StudyMatch.KEYWORDS, ""), **keys}
+            return [StudyMatch.read(get) for get in self._find("STUDY", all_keys, limit)]
+
+        return query.answered(ask)
 
     def list_series(self, study_uid: str) -> tuple[SeriesMatch, ...]:
         """C-FIND at series level."""
@@ -123,8 +122,8 @@ class DimseArchive:
         if not wanted:
             return
         retrieve = self._get if self._line.peer.receive_port is None else self._move
-        classes = sorted({k.sop_class_uid for k in wanted if k.sop_class_uid}) or _common_classes()
-        taker = _Taker(folder)
+        classes = sorted({k.sop_class_uid for k in wanted if k.sop_class_uid}) or common_classes()
+        taker = InstanceTaker(folder)
         series = {"StudyInstanceUID": wanted[0].study_uid, "SeriesInstanceUID": wanted[0].series_uid}
         if whole_series:
             retrieve([("SERIES", series)], classes, taker)
@@ -135,18 +134,18 @@ class DimseArchive:
         if left and len(wanted) > 1:  # lists are standard (PS3.4 C.4.3.1.3.2) and not known to every archive
             retrieve([_of_instances(series, [k]) for k in left], classes, taker)
 
-    def _get(self, asked: Sequence[_Request], classes: Sequence[str], taker: _Taker) -> None:
+    def _get(self, asked: Sequence[_Request], classes: Sequence[str], taker: InstanceTaker) -> None:
         from pynetdicom import build_context
         from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as Get  # type: ignore[attr-defined]
 
-        contexts = [build_context(Get), *_storage_contexts(classes)]
+        contexts = [build_context(Get), *storage_contexts(classes)]
         with self._line.association(contexts, receive=taker.take, store_classes=classes) as (association, watch):
             taker.watch = watch
             self._line.require_context(association, Get, "C-GET")
             for level, keys in asked:
                 self._retrieve(watch, association.send_c_get(_identifier(level, keys), Get), taker, "C-GET")
 
-    def _move(self, asked: Sequence[_Request], classes: Sequence[str], taker: _Taker) -> None:
+    def _move(self, asked: Sequence[_Request], classes: Sequence[str], taker: InstanceTaker) -> None:
         from pynetdicom import build_context
         from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as Move  # type: ignore[attr-defined]
 
@@ -154,46 +153,12 @@ class DimseArchive:
         with self._line.association([build_context(Move)]) as (association, watch):
             taker.watch = watch
             self._line.require_context(association, Move, "C-MOVE")
-            with self._receiver(classes, taker, watch):
+            with receiver(self._line, classes, taker, watch):
                 for level, keys in asked:
                     responses = association.send_c_move(_identifier(level, keys), own, Move)
                     self._retrieve(watch, responses, taker, "C-MOVE")
 
-    @contextmanager
-    def _receiver(self, classes: Sequence[str], taker: _Taker, watch: Watch) -> Iterator[None]:
-        """Listens for what C-MOVE sends, from the archive's host only, until the block ends."""
-        from pynetdicom import evt
-
-        peer = self._line.peer
-        allowed = {info[4][0] for info in socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)}
-
-        def opened(event: Any) -> None:
-            caller = str(event.address[0])
-            if caller not in allowed and not (ipaddress.ip_address(caller).is_loopback and peer.host == "localhost"):
-                event.assoc.abort()
-                return
-            bound_pdus(event.assoc, watch)
-
-        entity = self._line.entity()
-        entity.require_called_aet = True
-        for context in _storage_contexts(classes):
-            entity.add_supported_context(str(context.abstract_syntax), context.transfer_syntax)
-        try:
-            server: Any = entity.start_server(
-                (peer.receive_host, peer.receive_port or 0), block=False,
-                evt_handlers=[(evt.EVT_C_STORE, taker.take), (evt.EVT_CONN_OPEN, opened)],
-            )
-        except OSError as error:
-            raise ArchiveError(
-                f"cannot listen on {peer.receive_host}:{peer.receive_port}: {error.strerror or error}",
-                expected="a free port that the archive can reach", remedy="choose another with --receive-port, or use C-GET",
-            ) from error
-        try:
-            yield
-        finally:
-            server.shutdown()
-
-    def _retrieve(self, watch: Watch, responses: Iterator[Any], taker: _Taker, service: str) -> None:
+    def _retrieve(self, watch: Watch, responses: Iterator[Any], taker: InstanceTaker, service: str) -> None:
         try:
             for status, _ in _responses(watch, responses):
                 if status.get("Status") not in _PENDING:
@@ -248,30 +213,6 @@ class DimseArchive:
         )
 
 
-class _Taker:
-    """Puts what comes by C-STORE into the folder; the first failure ends the transfer."""
-
-    def __init__(self, folder: StudyFolder) -> None:
-        self._folder, self._lock = folder, threading.Lock()
-        self.watch: Watch | None = None
-        self.failure: NeuraxisError | None = None
-
-    def take(self, event: Event) -> int:
-        """Status of one C-STORE request."""
-        with self._lock:
-            if self.failure is not None:
-                return 0xA700
-            try:
-                with self._folder.receive() as incoming:
-                    incoming.write(event.encoded_dataset())
-            except NeuraxisError as error:
-                self.failure = error
-                if self.watch is not None:
-                    self.watch.end(error)
-                return 0xA700 if isinstance(error, WriteError | CancelledError) else 0xC000
-        return 0x0000
-
-
 def _responses(watch: Watch, responses: Iterator[Any]) -> Iterator[Any]:
     """Responses as they come, waiting for each under the watch."""
     while True:
@@ -311,31 +252,6 @@ def _getter(entry: Dataset) -> Getter:
         return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
 
     return get
-
-
-def _storage_contexts(classes: Sequence[str]) -> list[PresentationContext]:
-    """For each class one context per transfer syntax, so that the archive can send what it holds as it is.
-
-    Where that would be more than an association takes, one context per class with all of them.
-    """
-    from pydicom import uid
-    from pynetdicom import build_context
-
-    syntaxes = (
-        uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.JPEG2000Lossless, uid.JPEG2000, uid.JPEGLosslessSV1,
-        uid.JPEGLossless, uid.JPEGLSLossless, uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.RLELossless,
-        uid.DeflatedExplicitVRLittleEndian,
-    )
-    if len(classes) * len(syntaxes) <= MAX_CONTEXTS:
-        return [build_context(c, [s]) for c in classes for s in syntaxes]
-    return [build_context(c, list(syntaxes)) for c in classes[:MAX_CONTEXTS]]
-
-
-def _common_classes() -> list[str]:
-    """What is proposed where the archive does not list classes."""
-    from pynetdicom import StoragePresentationContexts
-
-    return [str(c.abstract_syntax) for c in StoragePresentationContexts[:MAX_CONTEXTS]]
 
 
 def _reason(status: int) -> str:

@@ -111,8 +111,8 @@ class DimseLine:
         """
         from pynetdicom import build_role, evt
 
-        with Watch(self.peer.name, self.limits, self._should_stop) as watch:
-            handlers: list[Any] = [(evt.EVT_CONN_OPEN, lambda event: bound_pdus(event.assoc, watch))]
+        with Watch(self.peer.name, self.limits, self._should_stop) as watch, closed_at_the_end() as opened:
+            handlers: list[Any] = [(evt.EVT_CONN_OPEN, lambda event: bound_pdus(event.assoc, watch, opened, guarded=True))]
             if receive is not None:
                 handlers.append((evt.EVT_C_STORE, receive))
             with watch.waiting():
@@ -180,13 +180,29 @@ class DimseLine:
         )
 
 
-def bound_pdus(association: Association, watch: Watch) -> None:
-    """Count what comes over an association's socket and refuse oversized PDUs."""
+@contextmanager
+def closed_at_the_end() -> Iterator[list[socket.socket]]:
+    """Sockets put into the list are closed: pynetdicom forgets those of connections that end badly."""
+    opened: list[socket.socket] = []
+    try:
+        yield opened
+    finally:
+        for each in opened:
+            each.close()
+
+
+def bound_pdus(association: Association, watch: Watch, opened: list[socket.socket], *, guarded: bool) -> None:
+    """Tell the watch what comes and goes over an association's socket, and refuse oversized PDUs.
+
+    The socket is added to `opened`; a `guarded` one is what the watch shuts down.
+    """
     wire = association.dul.socket
     if wire is None or wire.socket is None:
         return
-    watch.guard(wire.socket)
-    read = wire.recv
+    if guarded:
+        watch.guard(wire.socket)
+    opened.append(wire.socket)
+    read, write = wire.recv, wire.send
 
     def recv(count: int) -> bytearray:
         if count > PDU_BYTES:
@@ -199,4 +215,8 @@ def bound_pdus(association: Association, watch: Watch) -> None:
         watch.got(len(data))
         return data
 
-    wire.recv = recv  # type: ignore[method-assign, assignment]
+    def send(data: bytes) -> None:
+        write(data)
+        watch.got(len(data))  # a large object on its way out is no silence
+
+    wire.recv, wire.send = recv, send  # type: ignore[method-assign, assignment]

@@ -18,6 +18,7 @@ from neuraxis.interop.dicom_file import IMPLEMENTATION_CLASS_UID, encode, write_
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+_TRAILING_PADDING = 0xFFFCFFFC
 NewUid = Callable[[], str]
 
 
@@ -36,14 +37,17 @@ class Outgoing:
         Raises
         ------
         UsageError
-            When the file is no longer as long as it was.
+            When the file is no longer as long as it was, or can no longer be read.
         """
         left = self.size
-        with self.path.open("rb") as stream:
-            while block := stream.read(size):
-                left -= len(block)
-                if left >= 0:
+        try:
+            with self.path.open("rb") as stream:
+                while block := stream.read(min(size, left)):
+                    left -= len(block)
                     yield block
+                left -= len(stream.read(1))
+        except OSError as error:  # told as it is, else it would be taken for a failure of the network
+            raise UsageError(f"{self.path.name} can no longer be read: {error.strerror or error}") from error
         if left:
             raise UsageError(f"{self.path.name} changed while it was sent", expected="a file that nobody writes to")
 
@@ -161,7 +165,8 @@ def _values(value: object) -> list[object]:
 def differences(sent: Path, held: Path) -> list[str]:
     """Keywords of the attributes in which two files differ; empty where the archive holds what was sent.
 
-    File meta information is the archive's own and left out. Values are not told: they may name the patient.
+    File meta information is the archive's own and left out; so are group lengths and trailing padding, which say
+    nothing and which archives drop. Values are not told: they may name the patient.
     """
     import pydicom
 
@@ -170,6 +175,6 @@ def differences(sent: Path, held: Path) -> list[str]:
     a, b = pydicom.dcmread(sent), pydicom.dcmread(held)
     if a.file_meta.TransferSyntaxUID.is_compressed != b.file_meta.TransferSyntaxUID.is_compressed:
         return ["TransferSyntaxUID"]
-    tags = sorted({*a.keys(), *b.keys()})
+    tags = sorted(t for t in {*a.keys(), *b.keys()} if t.element != 0 and t != _TRAILING_PADDING)
     differing = [t for t in tags if t not in a or t not in b or a[t] != b[t]]
     return [pydicom.datadict.keyword_for_tag(t) or f"({t >> 16:04X},{t & 0xFFFF:04X})" for t in differing]

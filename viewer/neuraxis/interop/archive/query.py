@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Protocol
 
 from neuraxis.errors import UsageError
@@ -20,13 +22,13 @@ Progress = Callable[[float, str], None]
 Getter = Callable[[str], str]
 """Text of an attribute by keyword; "" where it is absent."""
 
-_UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")  # leading zeros are wrong and not rare
 _DATE = re.compile(r"\d{8}")
 _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def is_uid(text: str) -> bool:
-    """Whether a text is a UID (PS3.5 9.1), and so safe in a path or an address."""
+    """Whether a text is made like a UID (PS3.5 9.1), and so safe in a path or an address."""
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
@@ -76,6 +78,23 @@ class StudyQuery:
         if any("\\" in v or _NOT_SHOWN.search(v) for v in keys.values()):
             raise UsageError("the search holds a backslash or a control character", expected="plain text")
         return {k: v for k, v in keys.items() if v}
+
+    def answered(self, ask: Callable[[dict[str, str]], Iterable[StudyMatch]]) -> tuple[StudyMatch, ...]:
+        """What `ask` finds for the matching keys, with a name's delicate characters asked for as `*` and compared here.
+
+        Archives disagree on them: Orthanc 1.10 takes `?` for one byte of UTF-8 and does not decode what the address of a
+        DICOMweb search has to encode.
+        """
+        keys = self.elements()
+        name = keys.get("PatientName", "")
+        asked = re.sub(r"[^A-Za-z0-9._~*-]+", "*", name)
+        found = tuple(ask({**keys, "PatientName": asked} if name else keys))
+        return found if asked == name else tuple(m for m in found if _matches(m.patient_name, name))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    text, wild = (unicodedata.normalize("NFC", t).casefold() for t in (name, pattern))
+    return fnmatchcase(text, wild.replace("[", "[[]"))
 
 
 def _date_range(first: str, last: str) -> str:

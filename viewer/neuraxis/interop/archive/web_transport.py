@@ -116,9 +116,10 @@ class WebTransport:
 
     def close(self) -> None:
         """Hang up."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        for part in (self._response, self._connection):  # an answer that was not read holds on to the socket
+            if part is not None:
+                part.close()
+        self._connection = self._response = None
 
     @contextmanager
     def get(self, path: str, accept: str, query: Sequence[tuple[str, str]] = ()) -> Iterator[Answer]:
@@ -210,7 +211,7 @@ class WebTransport:
             self._connection = connection = kind(origin.host, origin.port)
             connection.auto_open = 0  # only what is opened here, under the watch
             plain = socket.create_connection((origin.host, origin.port), timeout=self.limits.connect_s)
-            plain.settimeout(self.limits.silence_s)
+            plain.settimeout(2 * self.limits.silence_s + 1)  # the watch is quicker; this is for its failing
             watch.guard(plain)
             try:
                 connection.sock = plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=origin.host)
@@ -257,7 +258,7 @@ class WebTransport:
 
 def _encoded(query: Sequence[tuple[str, str]]) -> str:
     # wild cards may stand as they are in a query (RFC 3986 3.4), and Orthanc 1.10 knows them in no other way
-    return urlencode(query, safe="*?,", quote_via=quote)
+    return urlencode(query, safe="*,", quote_via=quote)
 
 
 def unreachable(who: str, error: Exception) -> ArchiveError:
