@@ -107,8 +107,9 @@ def window_system(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of the tests stay out of the user's."""
+    """Settings and cases of the tests stay out of the user's."""
     monkeypatch.setenv("NEURAXIS_SETTINGS", str(tmp_path / "settings.json"))
+    monkeypatch.setenv("NEURAXIS_CASES", str(tmp_path / "cases"))
 
 
 @pytest.fixture

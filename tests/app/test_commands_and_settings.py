@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from neuraxis.app.hanging import (
     hanging_to_json,
     hangings,
 )
+from neuraxis.app.places import find_place, kept_place
 from neuraxis.app.settings import Settings, load_settings, save_settings
 from neuraxis.app.views import Orientation
 from neuraxis.domain.study import Role
@@ -79,16 +81,35 @@ def test_a_series_of_unknown_role_is_not_hung_by_role() -> None:
 
 
 def test_settings_come_back_and_hold_no_name_of_a_patient(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "settings.json"
-    settings = Settings(theme="light", keys={"tool.length": ("Ctrl+L",)}).with_recent("/data/a", "CT, T1")
+    path, study = tmp_path / "deep" / "settings.json", tmp_path / "DOE^JANE 1970" / "CT of Jane"
+    study.mkdir(parents=True)
+    settings = Settings(theme="light", keys={"tool.length": ("Ctrl+L",)}).with_recent(str(study), "CT, T1")
     settings = settings.with_hanging(replace(hanging("brain_bone"), key="own mine", name="mine"))
     save_settings(settings, path)
-    assert load_settings(path) == settings
-    assert set(json.loads(path.read_text())["recent"][0]) == {"path", "summary"}
+    assert "DOE" not in path.read_text()
+    assert "Jane" not in path.read_text()
+    again = load_settings(path)
+    assert again == settings
+    assert again.recent[0].find() == study
     for number in range(20):
-        settings = settings.with_recent(f"/data/{number}", "")
-    assert len(settings.recent) == 10
-    assert settings.recent[0].path == "/data/19"
+        again = again.with_recent(f"/data/{number % 12}", "")
+    assert len(again.recent) == 10, "a study opened twice stands there once"
+    assert again.recent[0].find() is None
+    shutil.rmtree(tmp_path / "DOE^JANE 1970")
+    assert settings.recent[0].find() is None
+
+
+def test_a_place_is_found_again_and_not_named(tmp_path: Path) -> None:
+    place = tmp_path / "Mustermann" / "Schädel.zip"
+    place.parent.mkdir()
+    place.write_bytes(b"")
+    kept = kept_place(place)
+    assert find_place(kept) == place
+    assert "Mustermann" not in kept
+    assert kept_place(place) != kept, "a digest cannot be looked up in another file's"
+    assert kept_place(place, like=kept) == kept
+    assert find_place("") is None
+    assert find_place('{"anchor": "/", "salt": 1}') is None
 
 
 def test_a_saved_layout_hangs_another_study_the_same_way() -> None:

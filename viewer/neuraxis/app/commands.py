@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from neuraxis.domain.window import window_presets
 from neuraxis.errors import UsageError
@@ -56,9 +57,10 @@ _VIEW = (
     ("view.native", "Back from oblique to the native plane", ("Shift+O",)),
     ("view.marks", "All texts, few, none", ("Space",)), ("view.crosshair", "Crosshair lines on or off", ("X",)),
     ("view.reference_lines", "Reference lines on or off", ("R",)),
-    ("view.masks", "Lesion outlines on or off", ("L",)), ("view.smooth", "Smooth or voxel by voxel", ("N",)),
+    ("view.masks", "Lesion outlines on or off", ("L",)), ("view.fill", "Fill or outline the active lesion", ("Shift+L",)), ("view.smooth", "Smooth or voxel by voxel", ("N",)),
     ("view.invert", "Invert grey", ("I",)), ("view.link", "Link this panel or give it its own slice", ("U",)),
     ("view.same_scale", "Same scale in all panels", ("Q",)),
+    ("view.same_thickness", "Same slice thickness in all panels (mean slabs)", ("Shift+Q",)),
 )
 _SLAB = (
     ("slab.thicker", "Thicker slab", ("]", "Alt+Up")), ("slab.thinner", "Thinner slab", ("[", "Alt+Down")),
@@ -67,6 +69,8 @@ _SLAB = (
 )
 _FUSION = (
     ("fusion.flicker", "Flicker between the two fused series", ("V",)),
+    ("fusion.swipe", "Swipe: drag the border between the two series", ("Shift+V",)),
+    ("fusion.colours", "Next colour map of the fused series", ("Alt+V",)),
     ("fusion.more", "More of the fused series", ("Ctrl+Right",)),
     ("fusion.less", "Less of the fused series", ("Ctrl+Left",)),
 )
@@ -74,6 +78,7 @@ _WORK = (
     ("work.undo", "Undo", ("Ctrl+Z",)), ("work.redo", "Redo", ("Ctrl+Y", "Ctrl+Shift+Z")),
     ("work.jump", "Go to the active lesion", ("J",)), ("work.delete", "Delete the chosen drawing", ("Del",)),
     ("work.key_image", "Key image", ("K",)), ("help.keys", "All keys", ("F1",)),
+    ("help.edit_keys", "Change keys", ("Ctrl+K",)),
 )
 
 
@@ -112,7 +117,7 @@ def command(command_id: str) -> Command:
     raise UsageError(f"command {command_id!r} is not known", expected="one of: " + ", ".join(c.id for c in COMMANDS))
 
 
-def with_keys(changes: dict[str, tuple[str, ...]]) -> tuple[Command, ...]:
+def with_keys(changes: Mapping[str, tuple[str, ...]]) -> tuple[Command, ...]:
     """The commands with keys of the user's own.
 
     Raises
@@ -122,16 +127,24 @@ def with_keys(changes: dict[str, tuple[str, ...]]) -> tuple[Command, ...]:
     """
     for command_id in changes:
         command(command_id)
-    commands = tuple(
-        Command(c.id, c.text, tuple(changes[c.id]), c.group) if c.id in changes else c for c in COMMANDS
-    )
-    owners: dict[str, str] = {}
+    commands = tuple(replace(c, keys=tuple(changes[c.id])) if c.id in changes else c for c in COMMANDS)
+    for key, ids in key_clashes(commands).items():
+        raise UsageError(
+            f"key {key} stands for both {ids[0]} and {ids[1]}", expected="one command a key",
+            remedy="choose another key for one of them",
+        )
+    return commands
+
+
+def key_clashes(commands: Iterable[Command]) -> dict[str, tuple[str, ...]]:
+    """Keys that stand for more than one command, with the ids of those."""
+    owners: dict[str, tuple[str, ...]] = {}
     for c in commands:
         for key in c.keys:
-            if key in owners:
-                raise UsageError(
-                    f"key {key} stands for both {owners[key]} and {c.id}", expected="one command a key",
-                    remedy="choose another key for one of them",
-                )
-            owners[key] = c.id
-    return commands
+            owners[key] = (*owners.get(key, ()), c.id)
+    return {key: ids for key, ids in owners.items() if len(ids) > 1}
+
+
+def changed_keys(commands: Iterable[Command]) -> dict[str, tuple[str, ...]]:
+    """The keys that differ from those the program comes with, for the settings."""
+    return {c.id: c.keys for c in commands if c.keys != command(c.id).keys}

@@ -1,10 +1,11 @@
-"""What a reader made of a study, as one immutable value, and the way back through its earlier values."""
+"""What a reader made of a study, as one immutable value, and the steps back to its earlier values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from neuraxis.domain.geometry import Vector3
 from neuraxis.domain.lesion import Lesion
@@ -12,6 +13,12 @@ from neuraxis.domain.quantity import Quantity
 from neuraxis.domain.study import Role
 from neuraxis.domain.tag import Tag
 from neuraxis.domain.transform import RegistrationSet
+
+if TYPE_CHECKING:
+    from neuraxis.evidence.context import DuralTailAnswers
+
+STATES_IN_MEMORY = 100
+"""Steps further back keep their place in the history; their states are recalled from the case file."""
 
 
 def shown(quantity: Quantity) -> str:
@@ -56,7 +63,9 @@ class Drawing:
 
 @dataclass(frozen=True, eq=False)
 class CaseState:
-    """Everything a reader made: lesions, tags, drawings, accepted registrations, corrected roles, key images."""
+    """Everything a reader made: lesions, tags, drawings, accepted registrations, corrected roles, key images,
+    answers on the dural tail.
+    """
 
     lesions: tuple[Lesion, ...] = ()
     tags: Mapping[str, tuple[Tag, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -64,6 +73,7 @@ class CaseState:
     drawings: tuple[Drawing, ...] = ()
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     key_images: tuple[tuple[str, int], ...] = ()
+    dural_tails: Mapping[str, DuralTailAnswers] = field(default_factory=lambda: MappingProxyType({}))
 
     def lesion(self, tracking_uid: str) -> Lesion | None:
         """The lesion of that tracking UID."""
@@ -88,56 +98,76 @@ class CaseState:
         return replace(self, tags=MappingProxyType({**self.tags, tracking_uid: tags}))
 
 
-class History:
-    """The present state and the ones before and after it."""
+@dataclass(eq=False)
+class Step:
+    """One step of the reader.
 
-    def __init__(self, limit: int = 200) -> None:
-        self._past: list[tuple[str, CaseState]] = []
-        self._future: list[tuple[str, CaseState]] = []
-        self._limit = limit
-        self.state = CaseState()
+    `before` and `after` are the states around it where they are in memory; `number` is its revision in the case file,
+    from which they are recalled where they are not.
+    """
+
+    label: str
+    before: CaseState | None = None
+    after: CaseState | None = None
+    number: int | None = None
+
+
+class History:
+    """The present state, the steps that led to it and the ones taken back, last one last."""
+
+    def __init__(self, state: CaseState | None = None, past: Iterable[Step] = (), future: Iterable[Step] = ()) -> None:
+        self.state = state or CaseState()
+        self.past, self.future = list(past), list(future)
 
     @property
     def undo_label(self) -> str | None:
         """What undo would take back."""
-        return self._past[-1][0] if self._past else None
+        return self.past[-1].label if self.past else None
 
     @property
     def redo_label(self) -> str | None:
         """What redo would bring back."""
-        return self._future[-1][0] if self._future else None
+        return self.future[-1].label if self.future else None
 
-    def push(self, label: str, state: CaseState) -> None:
+    def push(self, label: str, state: CaseState) -> Step:
         """Make `state` the present one; `label` says what was done."""
-        self._past.append((label, self.state))
-        del self._past[: -self._limit]
-        self._future.clear()
+        step = Step(label, before=self.state)
+        self.past.append(step)
+        self.future.clear()
         self.state = state
+        for old in self.past[-STATES_IN_MEMORY - 1 : -STATES_IN_MEMORY]:
+            if old.number is not None:
+                old.before = None
+        return step
 
     def replace(self, state: CaseState) -> None:
         """Make `state` the present one without a step of its own (computed results that nobody asserted)."""
         self.state = state
 
-    def undo(self) -> str | None:
-        """Back one step; the label of what was taken back, None at the beginning."""
-        if not self._past:
+    def undo(self) -> Step | None:
+        """Back one step, which is returned; None at the beginning or where its state has to be recalled first."""
+        if not self.past or self.past[-1].before is None:
             return None
-        label, state = self._past.pop()
-        self._future.append((label, self.state))
-        self.state = state
-        return label
+        step = self.past.pop()
+        assert step.before is not None
+        step.after, self.state = self.state, step.before
+        self.future.append(step)
+        return step
 
-    def redo(self) -> str | None:
-        """Forward one step; the label of what was brought back, None at the end."""
-        if not self._future:
+    def redo(self) -> Step | None:
+        """Forward one step, which is returned; None at the end or where its state has to be recalled first."""
+        if not self.future or self.future[-1].after is None:
             return None
-        label, state = self._future.pop()
-        self._past.append((label, self.state))
-        self.state = state
-        return label
+        step = self.future.pop()
+        assert step.after is not None
+        step.before, self.state = self.state, step.after
+        self.past.append(step)
+        return step
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._past.clear()
-        self._future.clear()
-        self.state = CaseState()
+    def steps_after(self, number: int) -> list[tuple[Step, CaseState, CaseState]]:
+        """Steps that are no revision up to `number`, with the states before and after each, oldest first."""
+        states = [*(s.before for s in self.past[1:]), self.state]
+        return [
+            (step, step.before, after) for step, after in zip(self.past, states, strict=False)
+            if (step.number is None or step.number > number) and step.before is not None and after is not None
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from neuraxis.app.jobs import Deliver, Job, JobRunner
+from neuraxis.app.study_labels import StudyLabel, read_study_labels
 from neuraxis.domain.study import Series, Study
 from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.domain.window import Window, automatic_window, window_preset
@@ -118,6 +120,7 @@ class OpenStudy:
     volume_loaded(series_id), volume_failed(series_id, message), preview_loaded(series_id)
     window_changed(series_id)
     series_added(series_id) : a computed series stands beside those of the file
+    labels_changed : patients and days of the studies are known
     """
 
     study_changed = Signal()
@@ -126,11 +129,14 @@ class OpenStudy:
     preview_loaded = Signal(str)
     window_changed = Signal(str)
     series_added = Signal(str)
+    labels_changed = Signal()
 
     def __init__(self, deliver: Deliver) -> None:
         self.jobs = JobRunner(deliver)
         self.study: Study | None = None
         self.path = ""
+        self.labels: Mapping[str, StudyLabel] = {}
+        """Patient and day of each study UID, for the screen only."""
         self._sources: dict[str, CachedSource] = {}
         self._windows: dict[str, Window] = {}
         self._failures: dict[str, Message] = {}
@@ -142,6 +148,14 @@ class OpenStudy:
         self._sources = {s.id: CachedSource(s) for s in study.series}
         series = tuple(replace(s, source=self._sources[s.id]) for s in study.series)
         self.study, self.path = replace(study, series=series), path
+        self.jobs.start(
+            "reading the days of the studies", "labels", lambda _job: read_study_labels(study), self._take_labels,
+            lambda _error: None, urgent=True,
+        )
+
+    def _take_labels(self, labels: Mapping[str, StudyLabel]) -> None:
+        self.labels = labels
+        self.labels_changed.emit()
 
     def add_series(self, series: Series) -> None:
         """One more series beside those of the file (computed ones)."""
@@ -155,7 +169,7 @@ class OpenStudy:
         for job in self.jobs.jobs:
             if job.key != "open":
                 job.cancel()
-        self.study, self.path = None, ""
+        self.study, self.path, self.labels = None, "", {}
         self._sources, self._windows, self._failures, self._previews = {}, {}, {}, {}
         self._pictures = {}
 

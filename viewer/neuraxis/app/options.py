@@ -36,6 +36,15 @@ class Marks(enum.Enum):
 
 
 @dataclass(frozen=True)
+class MaskLook:
+    """How the mask of one lesion is drawn: number of its colour (None: that of its place in the list), filled, shown."""
+
+    colour: int | None = None
+    filled: bool = False
+    shown: bool = True
+
+
+@dataclass(frozen=True)
 class ReadingChoices:
     """The values behind `ReadingOptions`."""
 
@@ -45,7 +54,8 @@ class ReadingChoices:
     reference_lines: bool = False
     same_scale: bool = True
     masks: bool = True
-    filled_masks: bool = False
+    show_names: bool = True
+    """Whether names and dates of patients are shown."""
     drag_down_brightens: bool = True
     """Direction of the level: dragging down brightens (IHE Basic Image Review), or darkens as in Weasis."""
 
@@ -57,6 +67,17 @@ class ReadingOptions:
 
     def __init__(self, choices: ReadingChoices | None = None) -> None:
         self.now = choices or ReadingChoices()
+        self._looks: dict[str, MaskLook] = {}
+
+    def look(self, tracking_uid: str) -> MaskLook:
+        """How the mask of a lesion is drawn."""
+        return self._looks.get(tracking_uid, MaskLook())
+
+    def set_look(self, tracking_uid: str, look: MaskLook) -> None:
+        """Draw the mask of a lesion in another way; emits `changed` where it is different."""
+        if look != self.look(tracking_uid):
+            self._looks[tracking_uid] = look
+            self.changed.emit()
 
     def set(self, **changes: object) -> None:
         """Change choices by name; emits `changed` once where anything is different."""

@@ -9,6 +9,9 @@ from neuraxis.app.views import Orientation
 from neuraxis.domain.geometry import Vector3
 from neuraxis.domain.window import Window
 
+OVERLAY_COLOURS = ("hot metal", "blue to yellow", "cyan")
+"""Colour maps of a fused series, in the order in which the command goes round."""
+
 
 @dataclass(frozen=True)
 class PanelState:
@@ -24,6 +27,8 @@ class PanelState:
     smooth : bilinear enlargement; else every voxel shows as a block
     rotation_degrees : the plane turned about the screen's right and down axes (oblique); (0, 0) is native
     overlay_id, overlay_opacity : a second series shown over this one
+    overlay_colours : its colour map, one of `OVERLAY_COLOURS`
+    swipe : where along the panel's width the second series begins (0 to 1), shown in its own grey; None: laid over all
     """
 
     series_id: str = ""
@@ -38,6 +43,8 @@ class PanelState:
     rotation_degrees: tuple[float, float] = (0.0, 0.0)
     overlay_id: str = ""
     overlay_opacity: float = 0.5
+    overlay_colours: str = "hot metal"
+    swipe: float | None = None
 
     @property
     def is_oblique(self) -> bool:
@@ -48,5 +55,5 @@ class PanelState:
         """The same panel with another series: plane and linking stay, window and slab belong to the series."""
         return replace(
             self, series_id=series_id, window=None, inverted=False, projection=Projection.NONE, slab_mm=0.0,
-            own_point_lps_mm=None, overlay_id="",
+            own_point_lps_mm=None, overlay_id="", swipe=None,
         )

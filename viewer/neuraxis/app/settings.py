@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neuraxis.app.hanging import Hanging, hanging_from_json, hanging_to_json
+from neuraxis.app.places import find_place, is_kept_place, kept_place
 from neuraxis.errors import UsageError, WriteError
 
 RECENT_LIMIT = 10
@@ -17,10 +18,14 @@ RECENT_LIMIT = 10
 
 @dataclass(frozen=True)
 class RecentStudy:
-    """A place that was opened: its path and the roles found there, nothing of the patient."""
+    """A place that was opened, without its name, and the roles found there: nothing of the patient."""
 
-    path: str
+    place: str
     summary: str
+
+    def find(self) -> Path | None:
+        """Where it is; None where it is not there any more. Folders are listed on the way."""
+        return find_place(self.place)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Settings:
     theme: str = "dark"
     drag_down_brightens: bool = True
     reader: str = ""
+    show_names: bool = True
+    """Whether names and dates of patients are shown on the screen."""
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     recent: tuple[RecentStudy, ...] = ()
     hangings: tuple[Hanging, ...] = ()
@@ -41,8 +48,9 @@ class Settings:
 
     def with_recent(self, path: str, summary: str) -> Settings:
         """With a study put first in the list."""
-        kept = tuple(r for r in self.recent if r.path != path)
-        return replace(self, recent=(RecentStudy(path, summary), *kept)[:RECENT_LIMIT])
+        place = kept_place(Path(path), like=self.recent[0].place if self.recent else "")
+        kept = tuple(r for r in self.recent if r.place != place)
+        return replace(self, recent=(RecentStudy(place, summary), *kept)[:RECENT_LIMIT])
 
 
 def settings_file() -> Path:
@@ -68,19 +76,23 @@ def load_settings(path: Path | None = None) -> Settings:
 def _from_json(data: dict[str, Any]) -> Settings:
     base = Settings()
     keys = data.get("keys")
-    recent = data.get("recent")
     return Settings(
         theme=data["theme"] if data.get("theme") in ("dark", "light") else base.theme,
         drag_down_brightens=bool(data.get("drag_down_brightens", base.drag_down_brightens)),
         reader=str(data.get("reader", "")),
+        show_names=bool(data.get("show_names", base.show_names)),
         keys={str(k): tuple(str(x) for x in v) for k, v in keys.items() if isinstance(v, list)}
         if isinstance(keys, dict) else {},
-        recent=tuple(
-            RecentStudy(str(r["path"]), str(r.get("summary", "")))
-            for r in recent if isinstance(r, dict) and "path" in r
-        )[:RECENT_LIMIT] if isinstance(recent, list) else (),
+        recent=_recent(data.get("recent")),
         hangings=_own_hangings(data.get("hangings")),
     )
+
+
+def _recent(entries: object) -> tuple[RecentStudy, ...]:
+    found = [r for r in entries if isinstance(r, dict)] if isinstance(entries, list) else []
+    return tuple(
+        RecentStudy(r["place"], str(r.get("summary", ""))) for r in found if is_kept_place(r.get("place"))
+    )[:RECENT_LIMIT]
 
 
 def _own_hangings(entries: object) -> tuple[Hanging, ...]:

@@ -16,8 +16,9 @@ class BindingState(enum.Enum):
     """How a bound series stands in a study."""
 
     SAME = "same"
-    MISSING = "missing"
-    OTHER_GEOMETRY = "other geometry"
+    MISSING = "not in this study"
+    OTHER_FRAME = "another frame of reference"
+    OTHER_GEOMETRY = "another geometry"
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,20 @@ def bind(series: Series) -> SeriesBinding:
 
 
 def find_bound(binding: SeriesBinding, study: Study) -> tuple[BindingState, Series | None]:
-    """The series of a study that a binding means, wherever its files lie and whatever its id is there."""
+    """The series of a study that a binding means, wherever its files lie and whatever its id is there.
+
+    Volumes of one DICOM series on one grid (echoes, phases) are told apart by their rank in it, the end of their id.
+    """
     fits = [s for s in study.series if s.series_uid == binding.series_uid]
-    for series in fits:
-        if geometry_hash(series.geometry) == binding.geometry_hash:
-            return BindingState.SAME, series
-    return (BindingState.OTHER_GEOMETRY, fits[0]) if fits else (BindingState.MISSING, None)
+    same = [s for s in fits if geometry_hash(s.geometry) == binding.geometry_hash]
+    same.sort(key=lambda s: (s.id != binding.series_id, _rank(s.id) != _rank(binding.series_id)))
+    if same:
+        return BindingState.SAME, same[0]
+    if not fits:
+        return BindingState.MISSING, None
+    frames = {s.frame_of_reference_uid for s in fits}
+    return (BindingState.OTHER_GEOMETRY if binding.frame_of_reference_uid in frames else BindingState.OTHER_FRAME), fits[0]
+
+
+def _rank(series_id: str) -> str:
+    return series_id.rpartition(".")[2] if "." in series_id else ""

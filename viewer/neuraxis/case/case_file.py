@@ -9,17 +9,17 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from neuraxis.case import database
 from neuraxis.case.binding import SeriesBinding
 from neuraxis.case.holder import Holder, WriteLock, this_program
-from neuraxis.case.records import array_keys, pack, restore_copy, step_digest, unpack, why_read_only, write_failure
-from neuraxis.case.revisions import ObjectChange, Revision, RevisionKind, StoredObject, undo_and_redo
-from neuraxis.domain.plain import from_plain, to_plain
+from neuraxis.case.reading import CaseReading
+from neuraxis.case.records import array_keys, pack, restore_copy, step_digest, why_read_only, write_failure
+from neuraxis.case.revisions import ObjectChange, Revision, RevisionKind, StoredObject, settled_at, undo_and_redo
+from neuraxis.domain.plain import to_plain
 from neuraxis.errors import NeuraxisError, ReadError, WriteError
 
-T = TypeVar("T")
 Clock = Callable[[], datetime.datetime]
 
 
@@ -31,7 +31,7 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now().astimezone()
 
 
-class CaseFile:
+class CaseFile(CaseReading):
     """An open case. Use `open`, and close it (or use it in a `with` statement).
 
     Attributes
@@ -44,9 +44,9 @@ class CaseFile:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriteLock | None, notes: Sequence[str],
                  holder: Holder | None, clock: Clock) -> None:
-        self.path, self.notes, self.holder = path, tuple(notes), holder
-        self._connection, self._lock, self._clock = connection, lock, clock
-        self._staged: dict[str, bytes] = {}
+        super().__init__(path, connection)
+        self.notes, self.holder = tuple(notes), holder
+        self._lock, self._clock = lock, clock
 
     @classmethod
     def open(cls, path: Path, *, clock: Clock = _now) -> CaseFile:
@@ -62,10 +62,12 @@ class CaseFile:
             When there is no case and none can be made.
         """
         path = Path(path)
-        if not path.exists() and not database.copies_of(path):
-            database.create(path).close()
-        lock = WriteLock(path)
         holder, notes = None, list[str]()
+        if not path.exists() and database.copies_of(path):
+            restore_copy(path, ReadError(f"{path.name} was gone", expected="a Neuraxis case file"), notes, clock())
+        elif not path.exists():
+            database.create(path)
+        lock = WriteLock(path)
         try:
             is_ours = os.access(path, os.W_OK) and lock.take(this_program(clock()))
             if not is_ours:
@@ -85,7 +87,7 @@ class CaseFile:
                 clock: Clock) -> CaseFile:
         try:
             version = database.schema_of(path)
-        except ReadError as damage:
+        except database.DamagedCaseError as damage:
             if lock is None:
                 raise
             version = restore_copy(path, damage, notes, clock())
@@ -93,10 +95,20 @@ class CaseFile:
             notes.append(f"a newer program wrote this case (version {version}): it is open for reading only")
             lock.release()
             lock = None
-        connection = database.open_for_writing(path) if lock else database.open_for_reading(path)
-        case = cls(path, connection, lock, notes, holder, clock)
+        connection = None
+        if lock is not None:
+            try:
+                connection = database.open_for_writing(path)
+            except sqlite3.Error as error:
+                notes.append(f"the case cannot be written ({error}): it is open for reading only")
+                lock.release()
+                lock = None
+        case = cls(path, connection or database.open_for_reading(path), lock, notes, holder, clock)
         if lock is not None and case.revisions():
-            database.make_copy(connection, path, clock())
+            try:
+                case.copy()
+            except WriteError as error:
+                case.notes = (*case.notes, error.found)
         return case
 
     @property
@@ -121,61 +133,27 @@ class CaseFile:
         """Write a second copy now; the ten newest are kept. WriteError where it cannot be written."""
         return database.make_copy(self._connection, self.path, self._clock())
 
-    def revisions(self) -> tuple[Revision, ...]:
-        """Every step, oldest first."""
-        rows = self._connection.execute(
-            "SELECT number, at, author, action, kind, target, digest FROM revision ORDER BY number"
-        ).fetchall()
-        return tuple(Revision(n, at, who, what, RevisionKind(kind), target, d) for n, at, who, what, kind, target, d in rows)
+    def save_copy_as(self, path: Path) -> None:
+        """Write the whole case, with its revisions, to another file.
 
-    def objects(self, at_revision: int | None = None) -> tuple[StoredObject, ...]:
-        """Every object that is not deleted, now or as it was after a revision, oldest object first."""
-        limit = 2**62 if at_revision is None else at_revision
-        rows = self._connection.execute(
-            "SELECT kind, uid, version, state FROM change AS c WHERE version = "
-            "(SELECT max(version) FROM change WHERE kind = c.kind AND uid = c.uid AND revision <= ?) ORDER BY "
-            "(SELECT rowid FROM change WHERE kind = c.kind AND uid = c.uid AND version = 1)",
-            (limit,),
-        ).fetchall()
-        return tuple(
-            StoredObject(kind, uid, version, unpack(state)) for kind, uid, version, state in rows if state is not None
-        )
+        Raises
+        ------
+        WriteError
+            When there is a file already, or it cannot be written; nothing is left behind.
+        """
+        if path.exists():
+            raise WriteError(f"{path.name} is there already", expected="a new file", remedy="choose another name")
+        connection = database.open_for_reading(self.path)  # the connection that writes may have failed
+        try:
+            database.write_copy(connection, path, "nothing was left behind")
+        finally:
+            connection.close()
 
-    def version(self, kind: str, uid: str) -> int:
-        """Version of an object as it stands now; 0 where there never was one."""
-        (found,) = self._connection.execute(
-            "SELECT coalesce(max(version), 0) FROM change WHERE kind = ? AND uid = ?", (kind, uid)
-        ).fetchone()
-        return int(found)
-
-    def read(self, kind: type[T], stored: StoredObject) -> T:
-        """The domain value of a stored object. ReadError where it does not fit."""
-        return from_plain(kind, stored.value, self._array)
-
-    def _array(self, key: str) -> bytes:
-        if key in self._staged:
-            return self._staged[key]
-        row = self._connection.execute("SELECT content FROM array WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            raise ReadError("a mask of the case is gone", expected=f"array {key[:12]}", remedy="restore a copy")
-        return bytes(row[0])
-
-    def verify(self) -> None:
-        """Recompute the chain of digests over all revisions; ReadError that names the first one that differs."""
-        before = ""
-        for revision in self.revisions():
-            rows = self._connection.execute(
-                "SELECT kind, uid, version, state FROM change WHERE revision = ? ORDER BY kind, uid", (revision.number,)
-            ).fetchall()
-            target = revision.target
-            if step_digest(before, revision.number, revision.at, revision.author, revision.action, revision.kind, target,
-                       rows) != revision.digest:
-                raise ReadError(f"revision {revision.number} of {self.path.name} was changed after it was made",
-                                expected="the digest written with it", remedy="restore a copy")
-            before = revision.digest
-
-    def commit(self, action: str, changes: Sequence[ObjectChange], *, author: str) -> Revision:
+    def commit(self, action: str, changes: Sequence[ObjectChange], *, author: str,
+               kind: RevisionKind = RevisionKind.EDIT, target: int | None = None) -> Revision:
         """Write one step; when this returns, it is on the disk.
+
+        `kind` and `target` say where the changes come from: an undo or redo of revision `target`, a restored one.
 
         Raises
         ------
@@ -184,7 +162,7 @@ class CaseFile:
         WriteError
             When the case is read-only, the disk is full or fails: the earlier state is intact.
         """
-        return self._write(action, changes, author, RevisionKind.EDIT, None)
+        return self._write(action, changes, author, kind, target)
 
     def keep(self, kind: str, uid: str, value: Any, expected_version: int) -> ObjectChange:
         """The change that stores a domain value (dataclass or plain JSON); its masks go into the file's array table."""
@@ -205,22 +183,24 @@ class CaseFile:
     def redo(self, *, author: str) -> Revision | None:
         """Do the last undone step again; None where there is none."""
         _, redo = undo_and_redo(self.revisions())
-        return self._return_to(redo[-1], redo[-1], RevisionKind.REDO, author) if redo else None
+        if not redo:
+            return None
+        return self._return_to(redo[-1], settled_at(self.revisions(), redo[-1]), RevisionKind.REDO, author)
 
     def restore(self, number: int, *, author: str) -> Revision:
         """Make the case as it was after revision `number`, as a new step that can be undone itself."""
         now = {(o.kind, o.uid): o for o in self.objects()}
         then = {(o.kind, o.uid): o for o in self.objects(number)}
-        changed = [key for key in {**now, **then} if _value(now, key) != _value(then, key)]
-        changes = [ObjectChange(*key, _value(then, key), self.version(*key)) for key in changed]
+        changed = [key for key in {**now, **then} if _value(now.get(key)) != _value(then.get(key))]
+        changes = [ObjectChange(*key, _value(then.get(key)), self.version(*key)) for key in changed]
         return self._write(f"restored revision {number}", changes, author, RevisionKind.RESTORE, number)
 
     def _return_to(self, target: int, state_of: int, kind: RevisionKind, author: str) -> Revision:
         """Give the objects that revision `target` touched the state they had after revision `state_of`."""
-        then = {(o.kind, o.uid): o for o in self.objects(state_of)}
-        touched = self._connection.execute("SELECT kind, uid FROM change WHERE revision = ?", (target,)).fetchall()
         (action,) = self._connection.execute("SELECT action FROM revision WHERE number = ?", (target,)).fetchone()
-        changes = [ObjectChange(k, uid, _value(then, (k, uid)), self.version(k, uid)) for k, uid in touched]
+        changes = [
+            ObjectChange(*key, _value(then), self.version(*key)) for key, then in self.touched(target, state_of).items()
+        ]
         return self._write(f"{kind.value}: {action}", changes, author, kind, target)
 
     def _write(self, action: str, changes: Sequence[ObjectChange], author: str, kind: RevisionKind,
@@ -233,7 +213,8 @@ class CaseFile:
                 revision = self._append(action, changes, author, kind, target)
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk ends it by itself
+                    self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise write_failure(self.path, error) from error
@@ -272,22 +253,23 @@ class CaseFile:
         """Remember which series the case belongs to; WriteError as for `commit`."""
         if not self.is_writable:
             raise self._read_only()
-        content = json.dumps(to_plain(list(bindings)))
+        self.keep_note("bindings", json.dumps(to_plain(list(bindings))))
+
+    def keep_note(self, name: str, content: str) -> None:
+        """Keep a remark beside the revisions; WriteError as for `commit`."""
+        if not self.is_writable:
+            raise self._read_only()
         try:
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('bindings', ?)", (content,))
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, content))
         except sqlite3.Error as error:
             raise write_failure(self.path, error) from error
-
-    def bindings(self) -> tuple[SeriesBinding, ...]:
-        """The series the case belongs to."""
-        row = self._connection.execute("SELECT value FROM meta WHERE name = 'bindings'").fetchone()
-        return tuple(from_plain(SeriesBinding, plain) for plain in json.loads(row[0])) if row else ()
 
     def _read_only(self) -> WriteError:
         return WriteError(f"{self.path.name} is open for reading only", expected="a case open for writing",
                           remedy="; ".join(self.notes) or "open it again")
 
 
-def _value(objects: dict[tuple[str, str], StoredObject], key: tuple[str, str]) -> Any:
-    found = objects.get(key)
-    return None if found is None else found.value
+def _value(stored: StoredObject | None) -> Any:
+    if stored is not None and stored.damage:
+        raise ReadError(stored.damage, expected="the bytes that were written", remedy="restore another revision")
+    return None if stored is None else stored.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import sqlite3
@@ -32,8 +33,12 @@ CREATE TRIGGER change_is_kept BEFORE DELETE ON change BEGIN SELECT RAISE(ABORT, 
 """
 
 
-def create(path: Path) -> sqlite3.Connection:
-    """A new, empty case file, made whole or not at all.
+class DamagedCaseError(ReadError):
+    """A case file whose bytes are not those of a case; an earlier copy may take its place."""
+
+
+def create(path: Path) -> None:
+    """Make a new, empty case file, whole or not at all.
 
     Raises WriteError where it cannot be made, or lies on a network disk (write-ahead logging needs a local one).
     """
@@ -47,12 +52,23 @@ def create(path: Path) -> sqlite3.Connection:
             )
         finally:
             connection.close()
-        os.replace(temporary, path)
+        put_new(temporary, path)
     except (sqlite3.Error, OSError) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise WriteError(f"cannot make the case {path.name}: {error}", expected="a folder that may be written",
                          remedy="choose another place; nothing was left behind") from error
-    return open_for_writing(path)
+
+
+def put_new(temporary: Path, path: Path) -> None:
+    """Give a file its name, unless another program made one of that name meanwhile, which then stays."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        os.replace(temporary, path)
+    temporary.unlink(missing_ok=True)
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -82,9 +98,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
         connection.close()
-        if path.with_name(path.name + "-wal").exists():
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
             raise
-        # a folder without write permission: no shared memory can be made, and nobody else is writing
+        # no shared memory can be made (no permission, no room), and the log holds nothing: the file is all there is
         connection = sqlite3.connect(f"{address}?immutable=1", uri=True, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA trusted_schema = 0")
     return connection
@@ -95,8 +112,10 @@ def schema_of(path: Path) -> int:
 
     Raises
     ------
-    ReadError
+    DamagedCaseError
         When the file is empty, damaged or no case.
+    ReadError
+        When it cannot be read now: no permission, or no room for what SQLite needs beside it.
     """
     try:
         connection = open_for_reading(path)
@@ -107,11 +126,15 @@ def schema_of(path: Path) -> int:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise ReadError(f"{path.name} is damaged or no case: {error}", expected="a Neuraxis case file") from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise DamagedCaseError(
+                f"{path.name} is damaged or no case: {error}", expected="a Neuraxis case file") from error
+        raise ReadError(f"{path.name} cannot be read now: {error}", expected="a file and a folder that can be read",
+                        remedy="free some space on its disk, or look at its permissions; the case is as it was") from error
     if verdict != "ok":
-        raise ReadError(f"{path.name} is damaged: {verdict}", expected="an undamaged case file")
+        raise DamagedCaseError(f"{path.name} is damaged: {verdict}", expected="an undamaged case file")
     if application != APPLICATION_ID:
-        raise ReadError(f"{path.name} is no Neuraxis case", expected="a Neuraxis case file")
+        raise DamagedCaseError(f"{path.name} is no Neuraxis case", expected="a Neuraxis case file")
     return int(version)
 
 
@@ -129,16 +152,37 @@ def make_copy(connection: sqlite3.Connection, path: Path, now: datetime.datetime
     target = folder / f"{now.strftime('%Y%m%dT%H%M%S%f')}.copy"
     try:
         folder.mkdir(exist_ok=True)
-        part = target.with_suffix(".part")
+        write_copy(connection, target, "free some space; the case itself is whole")
+        for old in copies_of(path)[KEPT_COPIES:]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"no second copy of {path.name} could be written ({getattr(error, 'found', error)})",
+                         expected="space for a second copy", remedy="free some space; the case itself is whole") from error
+    return target
+
+
+def write_copy(connection: sqlite3.Connection, target: Path, remedy: str) -> None:
+    """Write a consistent copy of an open case, whole or not at all; WriteError where it cannot be written."""
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
         part.unlink(missing_ok=True)
         connection.execute("VACUUM INTO ?", (str(part),))
         os.replace(part, target)
-        for old in copies_of(path)[KEPT_COPIES:]:
-            old.unlink(missing_ok=True)
     except (sqlite3.Error, OSError) as error:
-        raise WriteError(f"cannot write a copy of {path.name}: {error}", expected="space for a second copy",
-                         remedy="free some space; the case itself is whole") from error
-    return target
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise WriteError(f"{target.name} cannot be written: {error}", expected="space for a copy of the case",
+                         remedy=remedy) from error
+
+
+def is_case_file(path: Path) -> bool:
+    """Whether a path is a case file, by its first bytes."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(72)
+    except OSError:
+        return False
+    return head.startswith(b"SQLite format 3\0") and int.from_bytes(head[68:72], "big") == APPLICATION_ID
 
 
 def refuse_network_disk(path: Path) -> None:

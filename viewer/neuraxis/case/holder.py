@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import getpass
 import json
@@ -28,13 +29,17 @@ class Holder:
         return f"{self.user} on {self.host} (process {self.process}, since {self.since})"
 
 
+def user_name() -> str:
+    """Who runs this program, as the operating system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry in the user database, as in some containers
+        return "unknown user"
+
+
 def this_program(now: datetime.datetime) -> Holder:
     """The holder that this process would be."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no entry in the user database, as in some containers
-        user = "unknown user"
-    return Holder(user, socket.gethostname(), os.getpid(), now.isoformat(timespec="seconds"))
+    return Holder(user_name(), socket.gethostname(), os.getpid(), now.isoformat(timespec="seconds"))
 
 
 class WriteLock:
@@ -52,11 +57,10 @@ class WriteLock:
         except OSError:
             stream.close()
             return False
-        stream.seek(0)
-        stream.truncate()
-        json.dump(asdict(holder), stream)
-        stream.flush()
         self._stream = stream
+        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same; only its name is missing
+            os.ftruncate(stream.fileno(), 0)
+            os.write(stream.fileno(), json.dumps(asdict(holder)).encode())
         return True
 
     def holder(self) -> Holder | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -48,24 +49,36 @@ def why_read_only(holder: Holder | None) -> str:
 
 
 def restore_copy(path: Path, damage: ReadError, notes: list[str], now: datetime.datetime) -> int:
-    """Put the newest good copy in the place of a damaged file, which is kept aside."""
+    """Put the newest good copy in the place of a damaged or missing file; a damaged one is kept aside.
+
+    The error given is raised where there is no good copy, and where there is no room for it: then all stays as it is.
+    """
     for copy in database.copies_of(path):
         try:
             version = database.schema_of(copy)
         except ReadError:
             continue
-        aside = path.with_name(f"{path.name}.damaged-{now.strftime('%Y%m%dT%H%M%S')}")
-        os.replace(path, aside)
-        for suffix in ("-wal", "-shm"):
-            side = path.with_name(path.name + suffix)
-            if side.exists():
-                os.replace(side, aside.with_name(aside.name + suffix))
         temporary = path.with_name(f".{path.name}.restored")
-        temporary.write_bytes(copy.read_bytes())
+        try:
+            temporary.write_bytes(copy.read_bytes())
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise damage from None
+        notes.append(f"{damage.found}; the copy of {copy.stem} was restored{_set_aside(path, now)}")
         os.replace(temporary, path)
-        notes.append(f"{damage.found}; the copy of {copy.stem} was restored, the damaged file kept as {aside.name}")
         return version
     raise damage
+
+
+def _set_aside(path: Path, now: datetime.datetime) -> str:
+    """Give a file and what SQLite keeps beside it another name, told as the end of a sentence."""
+    aside = path.with_name(f"{path.name}.damaged-{now.strftime('%Y%m%dT%H%M%S')}")
+    for suffix in ("-wal", "-shm", ""):
+        side = path.with_name(path.name + suffix)
+        if side.exists():
+            os.replace(side, aside.with_name(aside.name + suffix))
+    return f", the damaged file kept as {aside.name}" if aside.exists() else ""
 
 
 def pack(value: Any) -> bytes | None:
@@ -76,8 +89,11 @@ def pack(value: Any) -> bytes | None:
 
 
 def unpack(state: bytes) -> Any:
-    """The plain value of `pack`."""
-    return json.loads(zlib.decompress(state))
+    """The plain value of `pack`. ReadError where the bytes are not those that were written."""
+    try:
+        return json.loads(zlib.decompress(state))
+    except (zlib.error, ValueError) as error:
+        raise ReadError(f"a state that is damaged on disk ({error})", expected="the bytes that were written") from error
 
 
 def step_digest(before: str, number: int, at: str, author: str, action: str, kind: RevisionKind, target: int | None,

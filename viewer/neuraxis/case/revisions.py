@@ -9,12 +9,15 @@ from typing import Any
 
 
 class RevisionKind(enum.Enum):
-    """Why a revision was made."""
+    """Why a revision was made. ADJUST is kept beside the reader's steps, undo passes over it: a window, a layout of
+    panels, a size measured anew.
+    """
 
     EDIT = "edit"
     UNDO = "undo"
     REDO = "redo"
     RESTORE = "restore"
+    ADJUST = "adjust"
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,13 @@ class Revision:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """The state of one object: `version` counts its changes from 1; `value` is plain JSON, None once deleted."""
+    """The state of one object: `version` counts its changes from 1; `value` is plain JSON, None where `damage` says why."""
 
     kind: str
     uid: str
     version: int
     value: Any
+    damage: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class ObjectChange:
 def undo_and_redo(revisions: Iterable[Revision]) -> tuple[list[int], list[int]]:
     """Numbers of the revisions that can be undone and redone, next one last.
 
-    A restore is a step like an edit. A new edit ends what could be redone.
+    A restore is a step like an edit. A new edit ends what could be redone; an adjustment is no step.
     """
     undo: list[int] = []
     redo: list[int] = []
@@ -77,7 +81,18 @@ def undo_and_redo(revisions: Iterable[Revision]) -> tuple[list[int], list[int]]:
         elif revision.kind is RevisionKind.REDO and revision.target in redo:
             redo.remove(revision.target)
             undo.append(revision.target)
-        else:
+        elif revision.kind is not RevisionKind.ADJUST:
             undo.append(revision.number)
             redo.clear()
     return undo, redo
+
+
+def settled_at(revisions: Iterable[Revision], number: int) -> int:
+    """The revision after which step `number` was complete: that of the last adjustment that follows it directly."""
+    settled = number
+    for revision in revisions:
+        if revision.number > number:
+            if revision.kind is not RevisionKind.ADJUST:
+                break
+            settled = revision.number
+    return settled

@@ -248,6 +248,8 @@ def _make_sure(content: bytes, cleaned: Dataset, cleaner: Cleaner) -> None:
     """The last net: no text that was left out may stand in the bytes outside the pixels."""
     pixels = cleaned.get("PixelData")
     header = content[: -len(pixels)] if pixels else content
+    for meaning in {str(e.value) for e in cleaned.iterall() if e.keyword in ("CodeMeaning", "DeidentificationMethod")}:
+        header = header.replace(meaning.encode(), b"")  # words of dictionaries and of our own may be somebody's name too
     ours = {cleaner.substitution.pseudonym, "REMOVED", "CONTRAST", "CONTENT", "Anonymous", "Neuraxis", "NEURAXIS"}
     if any(text.encode() in header for text in cleaner.findings.identities - ours):
         raise WriteError(
