@@ -33,13 +33,16 @@ def load(path: Path) -> Any:
 
 
 def test_the_demo_writes_every_result(demo_folder: Path) -> None:
-    names = {"figure.png", "figure.pdf", "recipe.yaml", "report.html", "measurements.json", "sr.dcm", "seg.dcm"}
+    names = {
+        "figure.png", "figure.pdf", "recipe.yaml", "report.html", "report.pdf", "measurements.json", "lesion.csv", "sr.dcm", "seg.dcm", "report.dcm",
+        "figure2.png", "figure2.pdf", "figure2.recipe.yaml",
+    }
     assert names <= {p.name for p in demo_folder.iterdir()}
     assert not [p.name for p in demo_folder.iterdir() if p.name.startswith(".")]
     assert all((demo_folder / n).stat().st_size > 500 for n in names)
 
 
-@pytest.mark.parametrize("name", ["sr.dcm", "seg.dcm"])
+@pytest.mark.parametrize("name", ["sr.dcm", "seg.dcm", "report.dcm"])
 def test_the_dicom_validator_finds_no_error(demo_folder: Path, name: str) -> None:
     if shutil.which("dciodvfy") is None:
         if os.environ.get("CI"):
@@ -188,7 +191,7 @@ def test_the_figure_and_report_name_no_patient(demo_folder: Path, capnon_folder:
     some = next(capnon_folder.rglob("*.dcm"))
     name = str(pydicom.dcmread(some, stop_before_pixels=True).PatientName)
     parts = [p.encode() for p in re.split(r"[\^ ]+", name) if len(p) > 3 and p.lower() != "neuraxis"]
-    for file in ("figure.png", "figure.pdf", "report.html", "recipe.yaml"):
+    for file in ("figure.png", "figure.pdf", "report.html", "report.pdf", "recipe.yaml"):
         data = (demo_folder / file).read_bytes()
         assert str(capnon_folder).encode() not in data
         assert [p for p in parts if p in data and p.lower() != b"phantom"] == []

@@ -12,7 +12,7 @@ from tests.figures.phantom_head import head, series_of, study_of
 from neuraxis.domain.legend import Claim, Panel
 from neuraxis.domain.study import Role
 from neuraxis.domain.transform import RegistrationSet
-from neuraxis.figures import Figure, Recipe, draw_figure, recipe_at_point, recipe_from_legend
+from neuraxis.figures import Figure, Recipe, RecipeError, draw_figure, recipe_at_point, recipe_from_legend
 from neuraxis.figures.recipe import PlaceholderPanel, VolumePanel
 from neuraxis.figures.sampling import PixelGrid, sample_grid
 from neuraxis.figures.scene import Picture, Polygon, Text
@@ -273,3 +273,28 @@ def test_what_is_neither_ct_nor_mr_is_said() -> None:
     recipe = recipe_from_legend(study, legend(Panel("a", modality="DSA")), lesion, registrations)
     assert isinstance(recipe.panels[0], PlaceholderPanel)
     assert recipe.panels[0].reason == "the legend asks for DSA; panels are drawn from CT and MR only"
+
+
+def test_a_legend_longer_than_a_caption_may_be_is_refused_in_words() -> None:
+    study, lesion, registrations = two_frames()
+    long = legend(Panel("a", modality="CT", sequence="CT"), text="word " * 5000)
+    with pytest.raises(RecipeError, match=r"caption is .*at most 20000 characters"):
+        recipe_from_legend(study, long, lesion, registrations)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("box", "sides_mm"), ("circle", "radius_mm"), ("asterisk", None), ("line", None)])
+def test_marks_that_a_legend_names_are_placed_around_or_beside_the_finding(kind: str, size: str | None) -> None:
+    study, lesion, registrations = two_frames()
+    wanted = legend(Panel("a", modality="CT", sequence="CT", plane="axial", marks=(kind,)))
+    recipe = recipe_from_legend(study, wanted, lesion, registrations, width_mm=84.0)
+    (mark,) = volume_panel(recipe, "a").marks
+    assert mark.kind == ("arrow" if kind == "line" else kind)
+    assert mark.anchor_lps_mm is not None
+    off = float(np.linalg.norm(np.subtract(mark.anchor_lps_mm, LESION)))
+    if size is not None:
+        # around the 4 mm lesion with room, centred on it
+        assert off < 1.0
+        assert np.ravel(getattr(mark, size)).max() > (4.0 if kind == "box" else 2.0)
+    else:
+        assert 2.0 < off < 15.0
+    assert ("words do not tell where a line" in " ".join(recipe.notes)) == (kind == "line")

@@ -110,6 +110,16 @@ def everything_in(data: bytes) -> bytes:
     return b"\n".join(parts)
 
 
+def streams_of(pdf: Path) -> bytes:
+    """A PDF's bytes, the decoded streams of its pages, its words and its metadata."""
+    from pypdf import PdfReader
+
+    reader = PdfReader(pdf)
+    contents = [c.get_data() for page in reader.pages if (c := page.get_contents()) is not None]
+    words = [page.extract_text().encode() for page in reader.pages]
+    return b"\n".join([pdf.read_bytes(), *contents, *words, str(reader.metadata).encode()])
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pdf", ".svg", ".pptx", ".html"])
 def test_none_of_the_planted_strings_is_in_a_figure(suffix: str) -> None:
     study = planted_study()
@@ -137,8 +147,9 @@ def test_none_of_the_planted_strings_is_in_recipe_or_report(tmp_path: Path) -> N
     evidence = Evidence("hu_max", 700.0, "HU", uid, "[lit] 100 HU", Verdict.SUPPORTS, "dense")
     audits: list[dict[str, Any]] = [{"panels": [{"label": "a", "series_uid": uid, "plane": "axial", "window": None, "claims": []}]}]
     tags = [Tag("calcification", "dense", Verdict.SUPPORTS, (evidence,))]
-    write_report(tmp_path / "report.html", lesion=lesion, tags=tags, audits=audits, figure=figure)
-    report = (tmp_path / "report.html").read_bytes()
+    for suffix in (".html", ".pdf"):
+        write_report(tmp_path / f"report{suffix}", lesion=lesion, tags=tags, audits=audits, figure=figure)
+    report = (tmp_path / "report.html").read_bytes() + everything_in(streams_of(tmp_path / "report.pdf"))
     from neuraxis.figures.recipe_file import dump_recipe
 
     for mark in PLANTED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,12 @@ MALFORMED: list[tuple[Edit, str, str, str]] = [
     (put(*P0, "window", "function", value="GAMMA"), "panels[0].window.function", "'GAMMA'", "'SIGMOID'"),
     (put(*P0, "window", "level", value=40), "panels[0].window.level", "not a key", "center"),
     (put(*P0, "window", value=None), "panels[0].window", "None", "keys and values"),
-    (put(*P0, "marks", 0, "kind", value="box"), "panels[0].marks[0].kind", "'box'", "'arrow'"),
+    (put(*P0, "marks", 0, "kind", value="box"), "panels[0].marks[0]", "a box needs", "sides_mm"),
+    (put(*P0, "marks", 0, "kind", value="line"), "panels[0].marks[0]", "a line needs", "end_lps_mm"),
+    (put(*P0, "marks", 0, "sides_mm", value=[5]), "panels[0].marks[0].sides_mm[1]", "missing", "required"),
+    (put(*P0, "marks", 0, "sides_mm", value=[5, 0]), "panels[0].marks[0].sides_mm[1]", "0", "above 0"),
+    (put(*P0, "marks", 0, "end_lps_mm", value=[5, 0, ".nan"]), "panels[0].marks[0].end_lps_mm[2]", "nan", "number"),
+    (put(*P0, "marks", 0, "kind", value="cloud"), "panels[0].marks[0].kind", "'cloud'", "'arrow'"),
     (put(*P0, "marks", 0, "length_mm", value=0), "panels[0].marks[0].length_mm", "0", "above 0"),
     (put(*P0, "marks", 0, "color", value="red;"), "panels[0].marks[0].color", "'red;'", "#rrggbb"),
     (drop(*P0, "marks", 0, "anchor_lps_mm"), "panels[0].marks[0]", "anchor_lps_mm", "exactly one"),
@@ -197,3 +203,10 @@ def test_caption_fields_are_filled_and_braces_of_a_legend_stay() -> None:
     assert recipe.caption_text() == "Lesion of 4.1 ± 0.4 mm, {sic}"
     hostile = "{0.__class__} {{x}} {"
     assert Recipe(panels=only, caption=caption_literal(hostile)).caption_text() == hostile
+
+
+def test_the_published_schema_is_that_of_the_program() -> None:
+    published = Path(__file__).resolve().parents[2] / "docs" / "recipe.schema.json"
+    assert json.loads(published.read_text(encoding="utf-8")) == recipe_schema(), (
+        "write it anew: json.dumps(recipe_schema(), indent=1, sort_keys=True)"
+    )

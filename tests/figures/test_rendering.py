@@ -18,8 +18,8 @@ from neuraxis.domain.study import Role
 from neuraxis.errors import GeometryError, UsageError, WriteError
 from neuraxis.figures import Figure, draw_figure
 from neuraxis.figures.page_backend import page_pixels
-from neuraxis.figures.recipe import Inset, Layout, PlaceholderPanel, Recipe, WindowSpec
-from neuraxis.figures.scene import Picture, Polygon, Text
+from neuraxis.figures.recipe import Inset, Layout, Mark, PlaceholderPanel, Recipe, WindowSpec
+from neuraxis.figures.scene import Line, Picture, Polygon, Text
 from neuraxis.figures.source import HashMismatchError
 
 
@@ -216,13 +216,6 @@ def test_the_same_recipe_gives_the_same_bytes(ct: Any, suffix: str) -> None:
     assert first == second
 
 
-def test_tiff_at_600_dpi_carries_its_resolution_and_purpose(ct: Any) -> None:
-    with Image.open(io.BytesIO(drawn(ct).to_bytes(".tif", 600))) as picture:
-        assert picture.size[0] == round(84 / 25.4 * 600)
-        assert picture.info["dpi"] == pytest.approx((600, 600))
-        assert "teaching and research" in picture.tag_v2[270]  # type: ignore[attr-defined]
-
-
 def test_other_voxels_than_the_recipe_remembers_are_refused_by_hash(ct: Any) -> None:
     recipe, _ = one_panel(ct)
     other = head(lesion_value=300.0)
@@ -310,3 +303,111 @@ def test_marks_beside_the_panel_or_off_its_plane_are_told(ct: Any) -> None:
         "panel a: mark 1 lies outside the field of view, not drawn", "panel a: mark 2 lies 40 mm off the plane",
     )
     assert len([i for i in figure.scene.items if isinstance(i, Polygon) and i.name == "arrow"]) == 1
+
+
+def marked_with_all(ct: Any) -> Figure:
+    x, y, z = LESION
+    marks = (
+        Mark(kind="box", anchor_lps_mm=LESION, sides_mm=(40, 20), color="yellow"),
+        Mark(kind="line", anchor_lps_mm=(x - 30, y, z), end_lps_mm=(x + 10, y + 30, z), color="cyan"),
+        Mark(kind="text", anchor_lps_mm=(x, y - 40, z), text="M", size_pt=12),
+        Mark(kind="asterisk", anchor_lps_mm=(x, y + 40, z)), Mark(kind="arrowhead", anchor_lps_mm=(x + 20, y, z)),
+        Mark(kind="circle", anchor_lps_mm=(x + 40, y, z), radius_mm=8), arrow(),
+    )
+    return drawn(ct, marks=marks)
+
+
+def test_box_and_line_are_as_long_in_the_patient_as_the_recipe_says(ct: Any) -> None:
+    figure = marked_with_all(ct)
+    per_mm = figure.page.boxes["a"].width_mm / 200
+    box, line = (next(i for i in figure.scene.items if isinstance(i, Line) and i.name == name) for name in ("box", "line"))
+    (left, top), (right, bottom) = box.points_mm[0], box.points_mm[2]
+    assert (right - left, bottom - top) == pytest.approx((40 * per_mm, 20 * per_mm))
+    start, end = line.points_mm
+    assert np.subtract(end, start) == pytest.approx((40 * per_mm, 30 * per_mm))
+    rgb = page_pixels(figure.scene, 300).astype(int)
+    yellow = (rgb[..., 0] > 200) & (rgb[..., 1] > 200) & (rgb[..., 2] < 60)
+    columns = np.flatnonzero(yellow.any(axis=0)) * 25.4 / 300
+    assert columns.max() - columns.min() == pytest.approx(40 * per_mm + box.width_mm, abs=0.2)
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf", ".pptx", ".html"])
+def test_every_kind_of_mark_is_in_every_format(ct: Any, suffix: str) -> None:
+    figure = marked_with_all(ct)
+    data = figure.to_bytes(suffix)
+    if suffix == ".pptx":
+        from pptx import Presentation
+
+        (slide,) = Presentation(io.BytesIO(data)).slides
+        shapes = {s.name: s for s in slide.shapes}
+        assert {f"panel a {n}" for n in ("box", "line", "arrow", "arrowhead", "asterisk", "circle", "mark")} <= set(shapes)
+        per_mm = figure.page.boxes["a"].width_mm / 200
+        assert shapes["panel a box"].width / 36000 == pytest.approx(40 * per_mm, abs=0.01)
+        assert shapes["panel a mark"].text_frame.text == "M"
+    elif suffix == ".pdf":
+        from pypdf import PdfReader
+
+        (page,) = PdfReader(io.BytesIO(data)).pages
+        content = page.get_contents()
+        assert content is not None
+        drawing = content.get_data().decode("latin-1")
+        # yellow, cyan: stroked vectors in the page's own colours
+        assert "1 1 0 RG" in drawing
+        assert "0 1 1 RG" in drawing
+        assert "M" in page.extract_text()
+    else:
+        text = data.decode("utf-8")
+        for name in ("box", "line", "arrow", "arrowhead", "asterisk", "circle"):
+            assert f'data-name="{name}"' in text, name
+        assert ">M</text>" in text
+
+
+@pytest.mark.parametrize(("width_mm", "columns"), [(84.0, 1984), (174.0, 4110)])
+def test_tiff_at_600_dpi_has_the_pixels_of_the_journal_width_and_says_so(ct: Any, width_mm: float, columns: int) -> None:
+    recipe, study = one_panel(ct, plane=plane(field=(200.0, 40.0)))
+    wide = recipe.model_copy(update={"width_mm": width_mm, "dpi": 600})
+    with Image.open(io.BytesIO(draw_figure(wide, study).to_bytes(".tif"))) as picture:
+        assert picture.width == columns
+        assert picture.info["dpi"] == (600, 600)
+        assert picture.tag_v2[296] == 2  # type: ignore[attr-defined]
+        assert picture.width * 25.4 / 600 == pytest.approx(width_mm, abs=0.05)
+        assert "teaching and research" in picture.tag_v2[270]  # type: ignore[attr-defined]
+        assert picture.mode == "L"
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".html"])
+def test_the_bar_of_10_mm_is_10_mm_of_anatomy_in_svg_and_html(suffix: str) -> None:
+    """The bar is held against two edges of the head 140 mm apart, both measured in the output itself."""
+    figure = drawn(head(), plane=plane(centre=(0.0, 0.0, 5.0)), orientation_letters=False, show_letter=False, text="",
+                   show_window=False, interpolation="nearest")
+    bar_mm, head_mm = measured_in(figure, suffix)
+    # at 5 mm above the middle the ellipsoid's half axis is 70 * sqrt(1 - (5/75)^2), in whole voxels of 1 mm
+    width = 2 * 70 * np.sqrt(1 - (5 / 75) ** 2)
+    assert bar_mm / head_mm == pytest.approx(10 / width, rel=0.015)
+
+
+def measured_in(figure: Figure, suffix: str) -> tuple[float, float]:
+    """Length of the bar and width of the head in the units of an output."""
+    text = figure.to_bytes(suffix).decode("utf-8")
+    group = re.search(r'class="nx-scale-bar"[^>]*>.*?<polygon points="([^"]+)" fill="white"', text, re.S)
+    assert group is not None
+    x = [float(p.split(",")[0]) for p in group.group(1).split()]
+    box = figure.page.boxes["a"]
+    if suffix == ".svg":
+        import base64
+
+        embedded = re.search(r'xlink:href="data:image/png;base64,([^"]+)"', text)
+        assert embedded is not None
+        with Image.open(io.BytesIO(base64.b64decode(embedded.group(1)))) as picture:
+            return max(x) - min(x), edges(np.asarray(picture.convert("L")).astype(int)) / picture.width * box.width_mm
+    from tests.figures.test_teaching_page import stacks
+
+    settings, stored = stacks(text)[0]
+    inside = stored[settings["home"]][settings["rows"] // 2] > -500
+    return max(x) - min(x), float(np.ptp(np.flatnonzero(inside)) + 1) / settings["columns"] * box.width_mm
+
+
+def edges(grey: NDArray[np.int_]) -> float:
+    """Pixels from the first to the last tissue in the middle row."""
+    lit = np.flatnonzero(grey[grey.shape[0] // 2] > 40)
+    return float(lit.max() - lit.min() + 1)

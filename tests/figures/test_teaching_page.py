@@ -6,11 +6,7 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-import subprocess
 import zlib
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,23 +114,3 @@ def test_a_stack_that_would_pass_the_face_is_refused() -> None:
     figure = draw_figure(recipe, study_of(series_of(volume, Role.CT)))
     with pytest.raises(PrivacyError, match="full_face"):
         figure.to_bytes(".html")
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="no JavaScript engine on this machine")
-def test_the_script_unpacks_and_windows_as_the_figure_does(page: str, tmp_path: Path) -> None:
-    settings, stored = stacks(page)[0]
-    script = tmp_path / "teaching.js"
-    script.write_text((files("neuraxis.figures") / "templates" / "teaching.js").read_text("utf-8"), "utf-8")
-    stack = re.search(r'class="stack">(.*?)</script>', page, re.S)
-    assert stack is not None
-    (tmp_path / "in.json").write_text(json.dumps({"settings": settings, "stack": stack.group(1)}))
-    (tmp_path / "run.js").write_text(
-        "const m = require('./teaching.js'); const i = require('./in.json');"
-        "m.inflated(m.bytesOf(i.stack)).then(v => { const s = i.settings;"
-        "const p = m.slicePixels(s, v, s.home, m.greyTable(s, s.windows[0]));"
-        "process.stdout.write(JSON.stringify(Array.from(p).filter((_, k) => k % 4 === 0))); });"
-    )
-    run = subprocess.run(["node", "run.js"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
-    shown = np.array(json.loads(run.stdout)).reshape(settings["rows"], settings["columns"])
-    expected = panel(head()).window.window().to_grey(stored[settings["home"]])
-    assert np.abs(shown - expected.astype(int)).max() <= 1

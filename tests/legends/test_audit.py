@@ -205,7 +205,7 @@ def test_each_panel_names_series_plane_and_window(lesion: Lesion) -> None:
     assert b["series_uid"] == "2.3"
     assert "coarse at 3.0 mm" in b["reason"]
     assert b["position_lps_mm"] == pytest.approx((-10.0, 0.0, 0.0))
-    assert (c["series_uid"], "no FLAIR" in c["reason"]) == (None, True)
+    assert (c["series_uid"], "axial FLAIR; the study has no such volume" in c["reason"]) == (None, True)
     assert (d["series_uid"], d["claims"]) == (None, [])
     assert "contrast post" in e["reason"]
     claim = a["claims"][0]

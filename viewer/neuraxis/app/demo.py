@@ -13,6 +13,11 @@ from neuraxis.domain.geometry import Vector3
 from neuraxis.errors import ReadError
 from neuraxis.output import write_json
 
+SECOND_CAPTION = (
+    "FIG. 2. Synthetic pictures in the manner of H&E, drawn by a program; no tissue. (a) A calcified nodule with its "
+    "border (×40). (b) Palisading cells (arrow) between matrix and fibrous tissue (×100). (c) Granular calcification "
+    "(asterisk) in the matrix (×100)."
+)
 STANCE = "For teaching and research; not a medical device."
 
 
@@ -45,8 +50,9 @@ def run_demo(
 ) -> DemoResult:
     """Write the sample study, then load, align, segment, measure, tag, audit, draw, report and export it.
 
-    Writes `study/`, `figure.png`, `figure.pdf`, `recipe.yaml`, `report.html`, `measurements.json`, `tags.json`,
-    `audit.json`, `sr.dcm` and `seg.dcm` into `folder`.
+    Writes `study/`, `figure.png`, `figure.pdf`, `recipe.yaml`, `report.html`, `report.pdf`, `measurements.json`,
+    `tags.json`, `audit.json`, `sr.dcm`, `seg.dcm` and the report once more as `report.dcm` (Encapsulated PDF) into
+    `folder`, and FIG. 2 (`figure2.png`, `figure2.pdf`, `figure2.recipe.yaml`, `histology/`).
     """
     from neuraxis_phantom import write_case
 
@@ -56,8 +62,37 @@ def run_demo(
     at, legend = sample_click(study_folder)
     study = open_input(study_folder, lambda f, t: progress(0.5 + 0.05 * f, t))
     workup = work_up(study, at, progress=lambda f, t: progress(0.55 + 0.3 * f, t))
-    files = write_results(workup, legend, folder, written_at, lambda f, t: progress(0.85 + 0.15 * f, t))
-    return DemoResult(folder, study_folder, files, workup)
+    files = write_results(workup, legend, folder, written_at, lambda f, t: progress(0.85 + 0.13 * f, t))
+    progress(0.98, "figure of pictures")
+    return DemoResult(folder, study_folder, (*files, *write_second_figure(folder, seed)), workup)
+
+
+def write_second_figure(folder: Path, seed: int = 0) -> tuple[Path, ...]:
+    """FIG. 2, three pictures in one figure: `figure2.png`, `figure2.pdf` and `figure2.recipe.yaml`; returns the files.
+
+    The pictures are drawn by a program, and say so; `neuraxis figure --picture a=FILE` takes a user's own.
+    """
+    from neuraxis.app.picture_figures import no_study
+    from neuraxis.figures import draw_figure, picture_panel, write_recipe
+    from neuraxis.figures.recipe import Layout, Mark, Recipe
+    from neuraxis_phantom.histology import VIEWS, write_histology
+
+    pictures = write_histology(folder / "histology", seed=seed)
+    marks = (
+        (), (Mark(kind="arrow", anchor_px=(500, 330), direction_deg=200, length_mm=6.0, color="black"),),
+        (Mark(kind="asterisk", anchor_px=(195, 325), size_pt=14),),
+    )
+    panels = tuple(
+        picture_panel(
+            path, letter, folder, magnification=view.magnification, microns_per_pixel=view.um_per_pixel,
+            scale_bar_um=500 if view.um_per_pixel > 1 else 100, text="synthetic", marks=chosen,
+        )
+        for letter, path, view, chosen in zip("abc", pictures, VIEWS, marks, strict=True)
+    )
+    recipe = Recipe(panels=panels, layout=Layout(columns=3), caption=SECOND_CAPTION)
+    figure = draw_figure(recipe, no_study(), folder=folder)
+    drawn = tuple(figure.save(folder / f"figure2{suffix}") for suffix in (".png", ".pdf"))
+    return (*drawn, write_recipe(recipe, folder / "figure2.recipe.yaml"))
 
 
 def write_results(
@@ -67,9 +102,12 @@ def write_results(
 
     The clock is a parameter: only the DICOM objects carry it, and the same clock gives the same bytes.
     """
-    from neuraxis.figures import draw_figure, write_recipe, write_report
+    from neuraxis.figures import draw_figure, write_recipe
+    from neuraxis.figures.report import save_report
+    from neuraxis.figures.report_content import Finding, ReportInput
 
-    path = {name: folder / name for name in ("audit.json", "recipe.yaml", "figure.png", "figure.pdf", "report.html")}
+    names = ("audit.json", "recipe.yaml", "figure.png", "figure.pdf", "report.html", "report.pdf")
+    path = {name: folder / name for name in names}
     progress(0.0, "auditing the legend")
     audits = audit_workup(workup, legend)
     write_json(path["audit.json"], {"panels": [p for a in audits for p in a.to_json()["panels"]]})
@@ -80,9 +118,12 @@ def write_results(
     figure.save(path["figure.png"])
     figure.save(path["figure.pdf"])
     progress(0.6, "writing the report")
-    write_report(path["report.html"], lesion=workup.lesion, tags=workup.tags, audits=audits, figure=figure)
+    made_from = ReportInput((Finding(workup.lesion, workup.tags, audits),), figure, workup.study.series, workup.notes)
+    for name in ("report.html", "report.pdf"):
+        save_report(path[name], made_from)
     handed_on = export_lesion(
-        workup.lesion, workup.tags, workup.series, folder, written_at, lambda f, t: progress(0.7 + 0.3 * f, t)
+        workup.lesion, workup.tags, workup.series, folder, written_at, lambda f, t: progress(0.7 + 0.3 * f, t),
+        report_pdf=path["report.pdf"].read_bytes(),
     )
     progress(1.0, "done")
     return (*path.values(), *handed_on)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from neuraxis.app.linking import representative
 from neuraxis.app.open_study import CachedSource
 from neuraxis.domain.geometry import Vector3
-from neuraxis.domain.lesion import Lesion, LesionMask
+from neuraxis.domain.lesion import Lesion, LesionMask, LesionMeasurement
 from neuraxis.domain.study import Role, Series, Study
 from neuraxis.domain.tag import Tag
 from neuraxis.domain.transform import RegistrationSet
@@ -20,12 +20,10 @@ from neuraxis.errors import NotMeasurableError, ReadError, UsageError
 if TYPE_CHECKING:
     from neuraxis.domain.legend import LegendFigure
     from neuraxis.figures import Figure, Recipe
+    from neuraxis.figures.recipe import PicturePanel
     from neuraxis.legends.audit import LegendAudit
 
 Progress = Callable[[float, str], None]
-
-EXTENT_RATIO = 2.0
-"""An enhancing mass this many times longer than its calcified part is measured as the enhancing mass."""
 
 _WITHOUT_CT = (Role.T1C, Role.T2, Role.T1, Role.FLAIR, Role.SWI, Role.GRE, Role.CISS, Role.PD)
 
@@ -45,6 +43,8 @@ class Workup:
     tags: tuple[Tag, ...] = ()
     notes: tuple[str, ...] = ()
     """What could not be done on the way, in words ("MR not registered: ...")."""
+    parts: tuple[LesionMeasurement, ...] = ()
+    """Sizes of the lesion's further masks, such as the calcified part of a mass that is measured whole."""
 
 
 def open_input(path: str | Path, progress: Progress = silent) -> Study:
@@ -150,42 +150,48 @@ def find_lesion(
 ) -> tuple[Series, Lesion]:
     """The lesion at a point of a series' frame of reference.
 
-    It is measured on that series. Two cases lead elsewhere, both said in the measurement's method: nothing calcified
-    at the point of a CT but an enhancing mass on the post-contrast series; or an enhancing mass `EXTENT_RATIO` times as
-    long as the calcified part it holds.
+    It is measured on that series. Three cases lead elsewhere, all said in the measurement's method: a calcified shell
+    that encloses the point on CT is taken with what it holds; nothing calcified at the point of a CT but an enhancing
+    mass on the post-contrast series, or else a dark one on T2; or an enhancing mass clearly longer than the calcified
+    part it holds.
     """
-    post = _enhancing_mass(study, at, series, registrations)
+    from neuraxis.app.finding import LEAST_SHELL_HU, Found, dark_mass, enhancing_masses, is_the_whole, shell_about
+
+    is_ct = series.role.role is Role.CT
+    post = next(enhancing_masses(study, at, series, registrations, segment_on), None) if is_ct else None
+    shell = shell_about(series.volume(), at, LEAST_SHELL_HU) if is_ct else None
     try:
-        mask = segment_on(series, at)
+        mask = shell or segment_on(series, at)
     except NotMeasurableError:
-        if post is None or series.role.role is not Role.CT:
+        other = post or (dark_mass(study, at, series, registrations) if is_ct else None)
+        if other is None:
             raise
-        return post[0], lesion_from_mask(post[0], post[1])
+        return other.series, lesion_from_mask(other.series, other.mask)
     lesion = lesion_from_mask(series, mask)
     if post is None:
         return series, lesion
-    whole = lesion_from_mask(post[0], post[1], (mask,))
-    long_axis, whole_axis = lesion.measurement.long_axis, whole.measurement.long_axis
-    if long_axis and whole_axis and whole_axis.quantity.value > EXTENT_RATIO * long_axis.quantity.value:
-        return post[0], whole
-    return series, Lesion(lesion.tracking_uid, lesion.label, mask, lesion.measurement, (post[1],))
+    if is_the_whole(post, Found(series, mask)):
+        return post.series, lesion_from_mask(post.series, post.mask, (mask,))
+    return series, Lesion(lesion.tracking_uid, lesion.label, mask, lesion.measurement, (post.mask,))
 
 
-def _enhancing_mass(
-    study: Study, at: Vector3, series: Series, registrations: RegistrationSet
-) -> tuple[Series, LesionMask] | None:
-    if series.role.role is not Role.CT:
-        return None
-    for post in study.volumes_of(Role.T1C):
-        way = registrations.between(series.frame_of_reference_uid, post.frame_of_reference_uid)
-        if way is None:
+def measured_parts(study: Study, masks: tuple[LesionMask, ...]) -> tuple[LesionMeasurement, ...]:
+    """Sizes of a lesion's further masks, each on its own series.
+
+    These are the calcified part of a mass measured whole, or the enhancing tissue about a calcified part. Masks whose series cannot be measured are left out.
+    """
+    from neuraxis.lesions import measure
+
+    parts = []
+    for mask in masks:
+        series = next((s for s in study.series if s.id == mask.series_id and s.is_volume), None)
+        if series is None:
             continue
-        x, y, z = (float(v) for v in way.apply(at))
         try:
-            return post, segment_on(post, (x, y, z))
+            parts.append(measure(series.volume(), mask))
         except NotMeasurableError:
             continue
-    return None
+    return tuple(parts)
 
 
 def work_up(
@@ -207,13 +213,18 @@ def work_up(
     progress(0.6, "segmenting and measuring")
     measured_on, lesion = find_lesion(study, at, series, registrations)
     tags: tuple[Tag, ...] = ()
+    further = lesion.other_masks
     if with_tags:
         from neuraxis.evidence import EvidenceContext, collect
+        from neuraxis.evidence.extent import widened
 
         progress(0.75, "collecting evidence")
-        tags = collect(EvidenceContext(study=study, lesion=lesion, registrations=registrations))
+        context = EvidenceContext(study=study, lesion=lesion, registrations=registrations)
+        tags = collect(context)
+        whole = widened(context)
+        further = (whole.lesion.mask, *further) if whole is not None else further
     progress(1.0, "done")
-    return Workup(study, measured_on, lesion, registrations, tags, notes)
+    return Workup(study, measured_on, lesion, registrations, tags, notes, measured_parts(study, further))
 
 
 def tag_lesion(study: Study, *, at: Vector3, series: str | None = None) -> tuple[Tag, ...]:
@@ -240,32 +251,39 @@ def legend_recipe(workup: Workup, legend: str) -> Recipe:
     """Recipe of the first figure of a legend that has imaging panels, centred on the lesion."""
     from neuraxis.figures import recipe_from_legend
 
-    return recipe_from_legend(workup.study, _imaging_figure(legend), workup.lesion, workup.registrations)
+    return recipe_from_legend(workup.study, imaging_figure(legend), workup.lesion, workup.registrations)
 
 
 def point_recipe(
-    study: Study, at: Vector3, legend: str, *, series_key: str | None = None, progress: Progress = silent
+    study: Study, at: Vector3, legend: str, *, series_key: str | None = None,
+    pictures: Mapping[str, PicturePanel] | None = None, progress: Progress = silent,
 ) -> tuple[Recipe, tuple[str, ...]]:
     """Recipe of a legend's figure at a point: centred on the lesion there, or on the point where there is none.
+
+    `pictures` are the panels for what is no imaging, by label.
 
     Returns
     -------
     the recipe, and notes on what was not found on the way
     """
-    from neuraxis.figures import recipe_at_point
+    from neuraxis.figures import recipe_at_point, recipe_from_legend
 
-    figure = _imaging_figure(legend)
+    figure = imaging_figure(legend)
     try:
         workup = work_up(study, at, series_key=series_key, with_tags=False, progress=progress)
     except NotMeasurableError as error:
         series = lesion_series(study, series_key)
         registrations, notes = register_frames(study, series, at, progress)
-        recipe = recipe_at_point(study, figure, at, series.frame_of_reference_uid, registrations)
+        recipe = recipe_at_point(
+            study, figure, at, series.frame_of_reference_uid, registrations, pictures=pictures
+        )
         return recipe, (f"no lesion at the point, which is the centre of the panels: {error.found}", *notes)
-    return legend_recipe(workup, legend), workup.notes
+    recipe = recipe_from_legend(study, figure, workup.lesion, workup.registrations, pictures=pictures)
+    return recipe, workup.notes
 
 
-def _imaging_figure(legend: str) -> LegendFigure:
+def imaging_figure(legend: str) -> LegendFigure:
+    """The first figure of a legend text that has imaging panels; UsageError where there is none."""
     from neuraxis.legends import parse_legend
 
     for figure in parse_legend(legend):

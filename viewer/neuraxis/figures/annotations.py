@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from neuraxis.domain.geometry import orientation_letters
 from neuraxis.figures.layout import Box
 from neuraxis.figures.recipe import Corner, Mark, PlaneSpec
-from neuraxis.figures.scene import CAP_HEIGHT, POINT_MM, Circle, Item, ItemRole, Polygon, Text, text_width_mm
+from neuraxis.figures.scene import CAP_HEIGHT, POINT_MM, Circle, Item, ItemRole, Line, Polygon, Text, text_width_mm
 
 MARGIN_MM = 1.2
 BAR_THICKNESS_MM = 0.5
@@ -102,8 +102,16 @@ def _turned(
     return tuple((tip[0] + a * ux - b * uy, tip[1] + a * uy + b * ux) for a, b in profile)
 
 
-def mark_items(mark: Mark, at: tuple[float, float], page_mm_per_unit: float) -> list[Item]:
-    """A mark whose anchor lies at `at` on the page; `page_mm_per_unit` scales a circle's radius."""
+def mark_items(
+    mark: Mark, at: tuple[float, float], page_mm_per_unit: float, end: tuple[float, float] | None = None
+) -> list[Item]:
+    """A mark whose anchor lies at `at` on the page.
+
+    Parameters
+    ----------
+    page_mm_per_unit : of the patient's millimetres, or of a picture's pixels
+    end : where a line ends on the page
+    """
     contrast = "white" if mark.color == "black" else "black"
     if mark.kind == "arrow":
         points = arrow_points(at, mark.direction_deg, mark.length_mm)
@@ -114,6 +122,14 @@ def mark_items(mark: Mark, at: tuple[float, float], page_mm_per_unit: float) -> 
     if mark.kind == "circle":
         radius = (mark.radius_mm if mark.radius_mm is not None else mark.radius_px or 1.0) * page_mm_per_unit
         return [Circle(at[0], at[1], radius, "", "mark", color=mark.color, halo=contrast)]
+    if mark.kind == "box":
+        across, down = (v * page_mm_per_unit / 2 for v in mark.sides_mm or mark.sides_px or (1.0, 1.0))
+        corners = [(at[0] + i * across, at[1] + j * down) for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
+        # one stroke past the first corner closes it without a notch
+        outline = (*corners, corners[0], corners[1])
+        return [Line(outline, "", "mark", color=mark.color, halo=contrast, name="box")]
+    if mark.kind == "line":
+        return [Line((at, end or at), "", "mark", color=mark.color, halo=contrast, name="line")]
     if mark.kind == "text":
         y = at[1] + CAP_HEIGHT * mark.size_pt * POINT_MM / 2
         return [Text(at[0], y, mark.text, mark.size_pt, "", "mark", "center", True, mark.color, contrast)]

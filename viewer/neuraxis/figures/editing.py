@@ -13,9 +13,9 @@ from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.domain.window import Window
 from neuraxis.errors import UsageError
 from neuraxis.figures.figure import Figure
+from neuraxis.figures.from_legend import panel_heading
 from neuraxis.figures.recipe import (
     Layout,
-    Mark,
     PicturePanel,
     PlaceholderPanel,
     PlaneSpec,
@@ -110,8 +110,8 @@ def captured_panel(
         pixel_sha256=pixel_sha256(volume),
     )
     return VolumePanel(
-        letter=letter, series=reference, plane=plane, window=WindowSpec.of(window), text=series.role.role.value,
-        scale_bar_mm=10.0 if 20 < field_of_view_mm[0] < 170 else round(field_of_view_mm[0] / 4, 1),
+        letter=letter, series=reference, plane=plane, window=WindowSpec.of(window), text=panel_heading(series, window.name),
+        scale_bar_mm=fitting_bar_mm(10.0, field_of_view_mm[0]),
         show_window=volume.kind is ValueKind.HU,
     )
 
@@ -130,10 +130,9 @@ def equal_windows(recipe: Recipe, model: str, letters: Iterable[str]) -> Recipe:
 def equal_fields_of_view(recipe: Recipe, model: str, letters: Iterable[str]) -> Recipe:
     """Panels take the field of view of the model panel and keep their centre."""
     field = volume_panel_of(recipe, model).plane.field_of_view_mm
-    return _each(
-        recipe, letters,
-        lambda p: p.model_copy(update={"plane": p.plane.model_copy(update={"field_of_view_mm": field})}),
-    )
+    for letter in letters:
+        recipe = _with_plane(recipe, letter, volume_panel_of(recipe, letter).plane.centre_lps_mm, field)
+    return recipe
 
 
 def cropped_to(figure: Figure, letter: str, left_mm: float, top_mm: float, width_mm: float, height_mm: float) -> Recipe:
@@ -143,56 +142,71 @@ def cropped_to(figure: Figure, letter: str, left_mm: float, top_mm: float, width
     grid = PixelGrid(panel.plane, box.width_px, box.height_px)
     per_page = panel.plane.field_of_view_mm[0] / box.width_mm
     centre = grid.lps_from_mm((left_mm + width_mm / 2) * per_page, (top_mm + height_mm / 2) * per_page)
-    plane = panel.plane.model_copy(
-        update={"centre_lps_mm": centre, "field_of_view_mm": (width_mm * per_page, height_mm * per_page)}
-    )
-    return _each(recipe, [letter], lambda p: p.model_copy(update={"plane": plane}))
+    return _with_plane(recipe, letter, centre, (width_mm * per_page, height_mm * per_page))
 
 
-def place_on_page(figure: Figure, letter: str, point_lps_mm: Vector3) -> tuple[float, float]:
-    """Where a point of the patient lies on the page, in mm from the page's top left corner."""
+def zoomed(figure: Figure, letter: str, factor: float, x_mm: float, y_mm: float) -> Recipe:
+    """A panel enlarged so that what lies at a place of the page stays there; the scale bar is kept where it fits."""
     panel, box = volume_panel_of(figure.recipe, letter), figure.page.boxes[letter]
-    across, down = PixelGrid(panel.plane, box.width_px, box.height_px).mm_from_lps(point_lps_mm)
-    per_mm = box.width_mm / panel.plane.field_of_view_mm[0]
-    return box.x_mm + across * per_mm, box.y_mm + down * per_mm
+    grid = PixelGrid(panel.plane, box.width_px, box.height_px)
+    per_page = panel.plane.field_of_view_mm[0] / box.width_mm
+    field = tuple(float(np.clip(round(v / factor, 2), 2.0, 1000.0)) for v in panel.plane.field_of_view_mm)
+    anchor = np.asarray(grid.lps_from_mm((x_mm - box.x_mm) * per_page, (y_mm - box.y_mm) * per_page))
+    share = field[0] / panel.plane.field_of_view_mm[0]
+    centre = anchor + (np.asarray(panel.plane.centre_lps_mm) - anchor) * share
+    return _with_plane(figure.recipe, letter, centre, field)
 
 
-def point_from_page(figure: Figure, letter: str, x_mm: float, y_mm: float) -> Vector3:
-    """The point of the patient under a place of the page, on the panel's plane."""
+def panned(figure: Figure, letter: str, right_mm: float, down_mm: float) -> Recipe:
+    """A panel whose picture moved by millimetres of the page to the right and down."""
     panel, box = volume_panel_of(figure.recipe, letter), figure.page.boxes[letter]
     per_page = panel.plane.field_of_view_mm[0] / box.width_mm
-    grid = PixelGrid(panel.plane, box.width_px, box.height_px)
-    return grid.lps_from_mm((x_mm - box.x_mm) * per_page, (y_mm - box.y_mm) * per_page)
+    shift = right_mm * per_page * np.asarray(panel.plane.right) + down_mm * per_page * np.asarray(panel.plane.down)
+    return _with_plane(figure.recipe, letter, np.asarray(panel.plane.centre_lps_mm) - shift, panel.plane.field_of_view_mm)
 
 
-def with_mark_at(figure: Figure, letter: str, index: int, x_mm: float, y_mm: float) -> Recipe:
-    """A mark dragged to a place of the page: its anchor follows in patient space."""
-    mark = _mark_of(figure.recipe, letter, index)
-    anchor = tuple(round(v, 2) for v in point_from_page(figure, letter, x_mm, y_mm))
-    return _with_mark(figure.recipe, letter, index, mark.model_copy(update={"anchor_lps_mm": anchor}))
-
-
-def with_arrow_from(figure: Figure, letter: str, index: int, x_mm: float, y_mm: float) -> Recipe:
-    """An arrow whose tail was dragged to a place of the page: tip stays, direction and length follow."""
-    mark = _mark_of(figure.recipe, letter, index)
-    assert mark.anchor_lps_mm is not None
-    tip = place_on_page(figure, letter, mark.anchor_lps_mm)
-    across, down = tip[0] - x_mm, tip[1] - y_mm
-    length = float(np.clip(np.hypot(across, down), 1.5, 60.0))
-    changes = {"direction_deg": round(float(np.degrees(np.arctan2(-down, across))) % 360, 1), "length_mm": round(length, 1)}
-    return _with_mark(figure.recipe, letter, index, mark.model_copy(update=changes))
-
-
-def _mark_of(recipe: Recipe, letter: str, index: int) -> Mark:
-    marks = volume_panel_of(recipe, letter).marks
-    if not 0 <= index < len(marks):
-        raise UsageError(f"panel {letter!r} has no mark {index}", expected=f"0 to {len(marks) - 1}")
-    return marks[index]
-
-
-def _with_mark(recipe: Recipe, letter: str, index: int, mark: Mark) -> Recipe:
+def _with_plane(recipe: Recipe, letter: str, centre: Any, field: tuple[float, ...]) -> Recipe:
     def change(panel: VolumePanel) -> VolumePanel:
-        marks = tuple(mark if i == index else m for i, m in enumerate(panel.marks))
-        return panel.model_copy(update={"marks": marks})
+        moved = panel.plane.model_copy(
+            update={"centre_lps_mm": tuple(round(float(v), 3) for v in centre), "field_of_view_mm": field}
+        )
+        bar = fitting_bar_mm(panel.scale_bar_mm, field[0])
+        return panel.model_copy(update={"plane": moved, "scale_bar_mm": bar})
 
     return _each(recipe, [letter], change)
+
+
+def fitting_bar_mm(bar_mm: float | None, field_mm: float) -> float | None:
+    """The length of a scale bar in a field of view: its own while it takes 3 to 60 % of it, else 50, 10, 5, 2 or 1 mm."""
+    if bar_mm is None or 0.03 * field_mm <= bar_mm <= 0.6 * field_mm:
+        return bar_mm
+    return next((v for v in (50.0, 10.0, 5.0, 2.0) if v <= 0.4 * field_mm), 1.0 if field_mm > 2 else None)
+
+
+def rows_of(figure: Figure) -> list[list[str]]:
+    """Letters of the panels as they stand on the page, row by row from the left."""
+    boxes = figure.page.boxes
+    tops = sorted({box.y_px for box in boxes.values()})
+    return [sorted((x for x, box in boxes.items() if box.y_px == top), key=lambda x: boxes[x].x_px) for top in tops]
+
+
+def moved_panel(figure: Figure, letter: str, row: int, column: int, *, own_row: bool = False) -> Recipe:
+    """A panel at another place: before the panel that stands at (row, column) now, or in a new row above `row`."""
+    panel_of(figure.recipe, letter)
+    rows: list[list[str]] = [list(r) for r in rows_of(figure)]
+    target = rows[row] if 0 <= row < len(rows) else []
+    before = target[column] if not own_row and column < len(target) else None
+    if before == letter:
+        return figure.recipe
+    marked: list[list[str]] = [[x for x in r if x != letter] for r in rows]
+    if own_row or row >= len(rows):
+        marked.insert(min(max(row, 0), len(rows)), [letter])
+    else:
+        place = marked[row].index(before) if before is not None else len(marked[row])
+        marked[row].insert(place, letter)
+    return arranged(figure.recipe, [r for r in marked if r])
+
+
+def relettered(figure: Figure) -> Recipe:
+    """Panels named a, b, c, ... in the order in which they stand on the page."""
+    return arranged(figure.recipe, rows_of(figure), reletter=True)

@@ -59,21 +59,22 @@ class Figure:
     @cached_property
     def page(self) -> Page:
         """Where the panels stand at the recipe's resolution."""
-        return self._page(self.recipe.dpi)
+        return self.page_at(self.recipe.dpi)
 
     @cached_property
     def metadata(self) -> dict[str, str]:
         """What every output carries: title, purpose, software, and how each panel was made."""
         return figure_metadata(self.recipe, self.sources)
 
-    def _page(self, dpi: int) -> Page:
+    def page_at(self, dpi: int) -> Page:
+        """Where the panels stand at a resolution: to its pixels."""
         panels = self.recipe.panels
         aspects = [aspect(p, self.pictures) for p in panels]
         return lay_out([p.letter for p in panels], aspects, self.recipe.layout, self.recipe.width_mm, dpi)
 
     def scene_at(self, dpi: int) -> Scene:
         """The page with panel pictures sampled for a resolution."""
-        page = self.page if dpi == self.recipe.dpi else self._page(dpi)
+        page = self.page if dpi == self.recipe.dpi else self.page_at(dpi)
         sizes = TypeSizes(self.recipe.font_size_pt, self.recipe.letter_size_pt)
         items: list[Item] = []
         for panel in self.recipe.panels:

@@ -29,12 +29,15 @@ from neuraxis.figures.recipe import (
     Recipe,
     SeriesReference,
     VolumePanel,
-    WindowSpec,
     caption_literal,
 )
+from neuraxis.figures.recipe_file import recipe_from_data
 from neuraxis.figures.sampling import PixelGrid, sample_grid
-from neuraxis.figures.series_choice import choose_series
 from neuraxis.figures.source import VolumeShelf, pixel_sha256
+from neuraxis.legends.series_choice import choose_series
+
+ASTERISK_FITS_MM = 4.0
+"""Radius on the page from which a finding carries an asterisk; a smaller one has it beside, so that it stays visible."""
 
 AnyPanel = VolumePanel | PicturePanel | PlaceholderPanel
 
@@ -126,7 +129,8 @@ def _recipe(
             notes.append(f"panel {stated.label}: {note}")
     drafts = _with_paired_windows(drafts, registrations)
     panels = [d.panel if isinstance(d, _Drawn) else d for d in drafts]
-    sizes = Recipe(panels=tuple(panels), layout=legend_layout(legend_figure, base["width_mm"]), **base)
+    layout = legend_layout(legend_figure, base["width_mm"])
+    sizes = recipe_from_data({"panels": tuple(panels), "layout": layout, **base})
     page = lay_out(
         [p.letter for p in panels], [_aspect(p) for p in panels], sizes.layout, sizes.width_mm, sizes.dpi
     )
@@ -145,10 +149,10 @@ def _recipe(
             )
         else:
             finished.append(draft)
-    return Recipe(
-        panels=tuple(finished), caption=caption_literal(legend_figure.text), layout=sizes.layout, notes=tuple(notes),
-        **base,
-    )
+    return recipe_from_data({
+        "panels": tuple(finished), "caption": caption_literal(legend_figure.text), "layout": layout,
+        "notes": tuple(note[:600] for note in notes), **base,
+    })
 
 
 def _draft(
@@ -176,11 +180,13 @@ def _draft(
             series_uid=series.series_uid, series_id=series.id, role=series.role.role.value,
             pixel_sha256=pixel_sha256(volume),
         ),
-        show_letter=not is_positional(stated.label), show_window=volume.kind is ValueKind.HU, scale_bar_mm=10.0 if spec.field_of_view_mm[0] < 170 else 50.0, text=_heading(series, window),
+        show_letter=not is_positional(stated.label), show_window=volume.kind is ValueKind.HU, scale_bar_mm=10.0 if spec.field_of_view_mm[0] < 170 else 50.0, text=panel_heading(series, window.name),
     )
     notes = [choice.note] if choice.note else []
     if stated.plane is None:
         notes.append("no plane stated: axial")
+    if {"line", "letter"} & set(stated.marks):
+        notes.append("words do not tell where a line or letter stands: an arrow points at the finding instead")
     return _Drawn(panel, stated, series, volume, point), "; ".join(notes)
 
 
@@ -188,11 +194,12 @@ def _placeholder(stated: legend.Panel, reason: str) -> PlaceholderPanel:
     return PlaceholderPanel(letter=stated.label, reason=reason[:400])
 
 
-def _heading(series: Series, window: WindowSpec) -> str:
+def panel_heading(series: Series, window_name: str) -> str:
     """What stands in the panel's corner: the sequence, for CT with the name of the window."""
     role = series.role.role
     names = {Role.T1C: "T1 + C", Role.SWI_MINIP: "SWI minIP", Role.SWI_PHASE: "SWI phase"}
-    return f"CT {window.name}" if role is Role.CT and window.name != "automatic" else names.get(role, role.value)
+    named = role is Role.CT and window_name not in ("automatic", "")
+    return f"CT {window_name}"[:60] if named else names.get(role, role.value)
 
 
 def _with_paired_windows(
@@ -233,19 +240,28 @@ def _marked(
         radius_mm=(target.size_mm or 2.0) / 2, registrations=registrations,
     )
     per_mm = grid.pixel_mm / box.pixel_mm
+    middle = rounded_point(grid.lps_from_mm(*(v * per_mm for v in finding.centre_mm)), 2)
     marks: list[Mark] = []
     for kind in dict.fromkeys(wanted):
-        if kind == "circle":
-            radius = (finding.radius_mm + 1.0) * per_mm
-            centre = grid.lps_from_mm(*(v * per_mm for v in finding.centre_mm))
-            marks.append(Mark(kind="circle", anchor_lps_mm=rounded_point(centre, 2), radius_mm=round(radius, 2)))
+        if kind in ("circle", "box"):
+            radius = round((finding.radius_mm + 1.0) * per_mm, 2)
+            around = {"radius_mm": radius} if kind == "circle" else {"sides_mm": (2 * radius, 2 * radius)}
+            marks.append(Mark.model_validate({"kind": kind, "anchor_lps_mm": middle, **around}))
             continue
-        # boxes, lines and letters of a legend become the arrow, which points at the same
-        arrow = "arrowhead" if kind == "arrowhead" else "arrow"
+        if kind == "asterisk" and finding.radius_mm >= ASTERISK_FITS_MM:
+            marks.append(Mark(kind="asterisk", anchor_lps_mm=middle))
+            continue
+        # where lines and letters stand no words tell: the arrow points at the same
+        arrow = kind if kind in ("arrowhead", "asterisk") else "arrow"
         if any(m.kind == arrow for m in marks):
             continue
-        length = float(np.clip(0.095 * box.width_mm, 3.2, 6.0)) * (0.6 if arrow == "arrowhead" else 1.0)
+        shares = {"arrow": 1.0, "arrowhead": 0.6, "asterisk": 0.5}
+        length = float(np.clip(0.095 * box.width_mm, 3.2, 6.0)) * shares[arrow]
         place = place_arrow(finding, grey, box, furniture(panel, box, sizes), length, lateral)
+        if arrow == "asterisk":
+            beside = grid.lps_from_mm(*(v * per_mm for v in place.at(length / 2)))
+            marks.append(Mark(kind="asterisk", anchor_lps_mm=rounded_point(beside, 2)))
+            continue
         tip = grid.lps_from_mm(*(v * per_mm for v in place.tip_mm))
         marks.append(
             Mark(

@@ -15,7 +15,7 @@ from neuraxis.domain.transform import RegistrationSet
 from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.figures.recipe import PlaneSpec
 from neuraxis.figures.sampling import PixelGrid, sample_grid
-from neuraxis.figures.series_choice import standard_plane
+from neuraxis.legends.series_choice import standard_plane
 
 REGION_FIELD_MM = {
     "brain": 230.0, "posterior_fossa": 130.0, "foramen_magnum": 80.0, "craniocervical": 120.0, "skull_base": 140.0,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuraxis.domain.geometry import Vector3
 from neuraxis.domain.study import Series
 from neuraxis.domain.transform import RegistrationSet
 from neuraxis.domain.volume import Volume
@@ -39,6 +40,13 @@ def volume_items(
     panel: VolumePanel, source: PanelSource, box: Box, sizes: TypeSizes, registrations: RegistrationSet | None = None
 ) -> list[Item]:
     """Everything of a volume panel; the picture has exactly the pixels of its box."""
+    return [*volume_picture(panel, source, box, registrations), *volume_overlay(panel, box, sizes)]
+
+
+def volume_picture(
+    panel: VolumePanel, source: PanelSource, box: Box, registrations: RegistrationSet | None = None
+) -> list[Item]:
+    """What has to be sampled from the voxels: the picture and the locator."""
     grid = PixelGrid(panel.plane, box.width_px, box.height_px)
     values = sample_grid(source.volume, grid, panel.interpolation, registrations)
     grey = panel.window.window().to_grey(values, inverted=source.series.inverted)
@@ -48,15 +56,25 @@ def volume_items(
     if panel.inset is not None:
         from neuraxis.figures.locator import locator_items
 
-        items += locator_items(panel, source, box, registrations)
-    items += furniture(panel, box, sizes)
+        items += [replace(item, panel=panel.letter) for item in locator_items(panel, source, box, registrations)]
+    return items
+
+
+def volume_overlay(panel: VolumePanel, box: Box, sizes: TypeSizes) -> list[Item]:
+    """Letters, bars and marks: what stands over the picture and needs no voxels."""
+    grid = PixelGrid(panel.plane, box.width_px, box.height_px)
     page_per_mm = box.width_mm / panel.plane.field_of_view_mm[0]
+
+    def on_page(point_lps_mm: Vector3) -> tuple[float, float]:
+        across, down = grid.mm_from_lps(point_lps_mm)
+        return box.x_mm + across * page_per_mm, box.y_mm + down * page_per_mm
+
+    items = furniture(panel, box, sizes)
     for mark in panel.marks:
         assert mark.anchor_lps_mm is not None
-        if not grid.shows(mark.anchor_lps_mm):
-            continue
-        across, down = grid.mm_from_lps(mark.anchor_lps_mm)
-        items += mark_items(mark, (box.x_mm + across * page_per_mm, box.y_mm + down * page_per_mm), page_per_mm)
+        if grid.shows(mark.anchor_lps_mm):
+            end = on_page(mark.end_lps_mm) if mark.end_lps_mm is not None else None
+            items += mark_items(mark, on_page(mark.anchor_lps_mm), page_per_mm, end)
     return [replace(item, panel=panel.letter) for item in items]
 
 
@@ -86,29 +104,42 @@ def picture_items(
     panel: PicturePanel, pixels: NDArray[np.uint8], box: Box, sizes: TypeSizes
 ) -> list[Item]:
     """Everything of a picture panel; `pixels` are those of the crop, RGB."""
+    return [scaled_picture(panel, pixels, box), *picture_overlay(panel, pixels.shape[:2], box, sizes)]
+
+
+def scaled_picture(panel: PicturePanel, pixels: NDArray[np.uint8], box: Box) -> Picture:
+    """The picture with exactly the pixels of its box."""
     from PIL import Image
 
     scaled = np.asarray(
         Image.fromarray(pixels).resize((box.width_px, box.height_px), Image.Resampling.LANCZOS), dtype=np.uint8
     )
-    items: list[Item] = [Picture(box.x_mm, box.y_mm, box.width_mm, box.height_mm, scaled, panel.letter)]
+    return Picture(box.x_mm, box.y_mm, box.width_mm, box.height_mm, scaled, panel.letter)
+
+
+def picture_overlay(panel: PicturePanel, shape: tuple[int, ...], box: Box, sizes: TypeSizes) -> list[Item]:
+    """Letters, bars and marks over a picture whose crop has `shape` (rows, columns) pixels."""
+    items: list[Item] = []
     if panel.show_letter:
         items.append(corner_text(box, panel.letter_corner, panel.letter, sizes.letter_pt, "letter", bold=True))
     label = " ".join(part for part in (panel.text, panel.magnification) if part)
     if label:
         corner: Corner = "top-right" if panel.letter_corner != "top-right" else "top-left"
         items.append(corner_text(box, corner, label, sizes.small_pt, "text"))
-    page_per_px = box.width_mm / pixels.shape[1]
+    page_per_px = box.width_mm / shape[1]
     if panel.scale_bar_um is not None and panel.microns_per_pixel is not None:
         length = panel.scale_bar_um / panel.microns_per_pixel * page_per_px
         text = f"{panel.scale_bar_um:g} µm" if panel.scale_bar_um < 1000 else f"{panel.scale_bar_um / 1000:g} mm"
         items += scale_bar(box, panel.scale_bar_corner, length, text, sizes.small_pt)
     left, top = (panel.crop_px or (0, 0, 0, 0))[:2]
+
+    def on_page(x_px: float, y_px: float) -> tuple[float, float]:
+        return box.x_mm + (x_px - left) * page_per_px, box.y_mm + (y_px - top) * box.height_mm / shape[0]
+
     for mark in panel.marks:
         assert mark.anchor_px is not None
-        down = (mark.anchor_px[1] - top) * box.height_mm / pixels.shape[0]
-        at = (box.x_mm + (mark.anchor_px[0] - left) * page_per_px, box.y_mm + down)
-        items += mark_items(mark, at, page_per_px)
+        end = on_page(*mark.end_px) if mark.end_px is not None else None
+        items += mark_items(mark, on_page(*mark.anchor_px), page_per_px, end)
     return [replace(item, panel=panel.letter) for item in items]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,11 @@ class ArrowPlace:
     direction_deg: float
     cost: float
 
+    def at(self, behind_mm: float) -> tuple[float, float]:
+        """The place that far behind the tip."""
+        angle = math.radians(self.direction_deg)
+        return self.tip_mm[0] - behind_mm * math.cos(angle), self.tip_mm[1] + behind_mm * math.sin(angle)
+
 
 def direction(index: int) -> tuple[float, float]:
     """Unit vector on the page (y down) of direction `index`, counter-clockwise from screen right."""
@@ -98,18 +104,20 @@ def _footprint(mask: LesionMask, grid: PixelGrid, registrations: RegistrationSet
     return np.nan_to_num(values, nan=0.0) >= 0.5
 
 
-def _last_inside(inside: NDArray[np.bool_], centre: tuple[float, float], index: int) -> float:
+def _along(shape: tuple[int, ...], centre: tuple[float, float], index: int, farthest: float) -> tuple[Any, Any, Any]:
+    """Steps of half a pixel in a direction while it stays in the picture, with the row and column of each."""
     dx, dy = direction(index)
-    last, step = 0.0, 0.0
-    while True:
-        column, row = round(centre[0] + step * dx), round(centre[1] + step * dy)
-        if not (0 <= row < inside.shape[0] and 0 <= column < inside.shape[1]):
-            return last
-        if inside[row, column]:
-            last = step
-        if step > last + max(inside.shape):
-            return last
-        step += 0.5
+    steps = np.arange(0.0, farthest, 0.5)
+    columns, rows = np.rint(centre[0] + steps * dx).astype(int), np.rint(centre[1] + steps * dy).astype(int)
+    outside = (rows < 0) | (rows >= shape[0]) | (columns < 0) | (columns >= shape[1])
+    count = int(outside.argmax()) if outside.any() else len(steps)
+    return steps[:count], rows[:count], columns[:count]
+
+
+def _last_inside(inside: NDArray[np.bool_], centre: tuple[float, float], index: int) -> float:
+    steps, rows, columns = _along(inside.shape, centre, index, 1.5 * max(inside.shape))
+    hits = np.flatnonzero(inside[rows, columns])
+    return float(steps[hits[-1]]) if hits.size else 0.0
 
 
 def _visible_reach(grey: NDArray[np.uint8], centre: tuple[float, float], reach: list[float]) -> list[float]:
@@ -125,16 +133,9 @@ def _visible_reach(grey: NDArray[np.uint8], centre: tuple[float, float], reach: 
     half = (inner + outer) / 2
     wider = []
     for k, start in enumerate(reach):
-        dx, dy = direction(k)
-        step = start
-        while step < 2.0 * radius:
-            column, row = round(centre[0] + step * dx), round(centre[1] + step * dy)
-            if not (0 <= row < grey.shape[0] and 0 <= column < grey.shape[1]):
-                break
-            if (float(grey[row, column]) > half) != (inner > half):
-                break
-            step += 0.5
-        wider.append(step)
+        steps, rows, columns = _along(grey.shape, centre, k, 2.0 * radius)
+        beyond = np.flatnonzero((steps >= start) & ((grey[rows, columns] > half) != (inner > half)))
+        wider.append(float(steps[beyond[0]]) if beyond.size else max(start, float(steps[-1]) if steps.size else start))
     return wider
 
 

@@ -88,6 +88,13 @@ def _add(shapes: Any, item: Item) -> None:
         shape = shapes.add_shape(MSO_SHAPE.OVAL, _emu(left), _emu(top), _emu(right - left), _emu(bottom - top))
         shape.name = f"panel {item.panel} circle"
         _paint(shape, None, item.color, item.width_mm)
+    elif item.name == "box":
+        from pptx.enum.shapes import MSO_SHAPE
+
+        (left, top), (right, bottom) = item.points_mm[0], item.points_mm[2]
+        shape = shapes.add_shape(MSO_SHAPE.RECTANGLE, _emu(left), _emu(top), _emu(right - left), _emu(bottom - top))
+        shape.name = f"panel {item.panel} box"
+        _paint(shape, None, item.color, item.width_mm)
     else:
         assert isinstance(item, Line)
         from pptx.enum.shapes import MSO_CONNECTOR

@@ -18,6 +18,7 @@ JOURNAL_WIDTHS_MM = (84.0, 174.0)
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 Point3: TypeAlias = tuple[Number, Number, Number]
 Point2: TypeAlias = tuple[Number, Number]
+Side: TypeAlias = Annotated[float, Field(gt=0, le=100000)]
 Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Color: TypeAlias = Annotated[str, Field(pattern=r"^(white|black|yellow|cyan|magenta|#[0-9a-fA-F]{6})$")]
@@ -36,19 +37,24 @@ class _Part(BaseModel):
 class Mark(_Part):
     """A mark anchored in the patient (volumes) or in the picture (other panels).
 
-    `anchor_lps_mm` is the point at which the tip stands, in the panel's frame of reference; `anchor_px` the same in a
-    picture, (x, y) from its top left corner. `direction_deg` is where the tip points on the screen, counter-clockwise
-    from screen right (0 right, 90 up). `length_mm` is measured on the printed page, `radius_mm` in the patient (in a
-    picture: `radius_px`).
+    `anchor_lps_mm` is the point at which the tip stands (a line: where it starts; the others: their middle), in the
+    panel's frame of reference; `anchor_px` the same in a picture, (x, y) from its top left corner. `direction_deg` is
+    where the tip points on the screen, counter-clockwise from screen right (0 right, 90 up). `length_mm` is measured on
+    the printed page. A circle's `radius_mm`, a box's `sides_mm` (across, down) and a line's `end_lps_mm` are in the
+    patient; in a picture `radius_px`, `sides_px` and `end_px`. A text mark of one letter labels a structure.
     """
 
-    kind: Literal["arrow", "arrowhead", "asterisk", "circle", "text"]
+    kind: Literal["arrow", "arrowhead", "asterisk", "circle", "box", "line", "text"]
     anchor_lps_mm: Point3 | None = None
     anchor_px: Point2 | None = None
     direction_deg: Number = 0.0
     length_mm: Annotated[float, Field(gt=0, le=60)] = 5.0
     radius_mm: Annotated[float, Field(gt=0, le=200)] | None = None
     radius_px: Annotated[float, Field(gt=0)] | None = None
+    sides_mm: tuple[Side, Side] | None = None
+    sides_px: tuple[Side, Side] | None = None
+    end_lps_mm: Point3 | None = None
+    end_px: Point2 | None = None
     size_pt: Annotated[float, Field(ge=3, le=48)] = 9.0
     color: Color = "white"
     text: Annotated[str, Field(max_length=200)] = ""
@@ -59,8 +65,12 @@ class Mark(_Part):
             raise ValueError("give exactly one of anchor_lps_mm (volume panels) and anchor_px (picture panels)")
         if self.kind == "text" and not self.text:
             raise ValueError("a text mark needs text")
-        if self.kind == "circle" and self.radius_mm is None and self.radius_px is None:
-            raise ValueError("a circle needs radius_mm (volume panels) or radius_px (picture panels)")
+        needed = {"circle": ("radius_mm", "radius_px"), "box": ("sides_mm", "sides_px"), "line": ("end_lps_mm", "end_px")}
+        if self.kind in needed:
+            in_patient, in_picture = needed[self.kind]
+            wanted = in_patient if self.anchor_lps_mm is not None else in_picture
+            if getattr(self, wanted) is None:
+                raise ValueError(f"a {self.kind} needs {in_patient} (volume panels) or {in_picture} (picture panels)")
         return self
 
 

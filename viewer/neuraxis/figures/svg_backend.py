@@ -62,12 +62,12 @@ def svg_item(item: Item, *, pictures: bool = True) -> str:
     if isinstance(item, Line):
         points = " ".join(f"{_number(x)},{_number(y)}" for x, y in item.points_mm)
         return "".join(
-            f'<polyline {kind} points="{points}" fill="none" stroke="{color}" stroke-width="{_number(width)}"/>'
+            f'<polyline {kind} data-name="{item.name or item.role}" points="{points}" fill="none" stroke="{color}" stroke-width="{_number(width)}"/>'
             for color, width in ((item.halo, item.width_mm + 0.3), (item.color, item.width_mm))
         )
     assert isinstance(item, Circle)
     return "".join(
-        f'<circle {kind} cx="{_number(item.x_mm)}" cy="{_number(item.y_mm)}" r="{_number(item.radius_mm)}" fill="none" '
+        f'<circle {kind} data-name="circle" cx="{_number(item.x_mm)}" cy="{_number(item.y_mm)}" r="{_number(item.radius_mm)}" fill="none" '
         f'stroke="{color}" stroke-width="{_number(width)}"/>'
         for color, width in ((item.halo, item.width_mm + 0.3), (item.color, item.width_mm))
     )

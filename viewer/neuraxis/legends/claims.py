@@ -13,6 +13,7 @@ from neuraxis.legends.phrases import Entity
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.statements import Statement
 from neuraxis.legends.stretches import Segmentation, Stretch
+from neuraxis.legends.views import surgery
 
 _SHOWN_ON = {
     "attenuation": frozenset(CT_SEQUENCES),
@@ -117,9 +118,11 @@ def _scope(reading: Reading, drafts: dict[str, Draft], scope: Stretch, statement
 
 
 def _named_panels(reading: Reading, scope: Stretch, panels: list[Draft]) -> list[Draft]:
-    """The panels of the picture with which an unlabelled sentence begins; all of them where it names none."""
+    """The panels of the picture or of the side of surgery that an unlabelled sentence names; all of them where it names none."""
     if len(panels) < 2 or not scope.free:
         return panels
+    when = surgery(reading, scope.first, scope.last)
+    panels = [d for d in panels if when is not None and d.surgery == when] or panels
     named = _opening_sequence(reading, scope)
     narrowed = [d for d in panels if named in (d.sequence, d.modality)] if named else []
     return narrowed or panels
@@ -191,6 +194,8 @@ def infer_from_others(drafts: dict[str, Draft]) -> None:
 
 def _able(panels: list[Draft], statement: Statement) -> list[tuple[Draft, str]]:
     """Panels that can show a statement, each with the concept it takes there; all of them where none can."""
+    if statement.phase and any(d.contrast == statement.phase for d in panels):
+        panels = [d for d in panels if d.contrast == statement.phase]
     if statement.concept == "signal":
         return _signal_panels(panels, statement)
     concept = statement.concept
@@ -232,6 +237,8 @@ def _tidy(claims: list[Claim]) -> list[Claim]:
         if key not in kept or (kept[key].uncertain and not claim.uncertain):
             kept[key] = claim
     found = list(kept.values())
+    stated = {(c.concept, c.value) for c in found if not c.negated}
+    found = [c for c in found if not c.negated or c.concept == "location" or (c.concept, c.value) not in stated]
     precise = {c.concept for c in found if not c.negated and c.value != "present"}
     found = [c for c in found if c.value != "present" or c.concept not in precise]
     if "enhancement" in precise:

@@ -31,7 +31,7 @@ def inherit(
             draft.put("contrast", previous.contrast, previous.spans.get("contrast"))
         named = any(e.names_picture for e in described[draft.label].elements) if draft.label in described else False
         if not named and draft.modality in {None, previous.modality} and draft.sequence is None and previous.modality:
-            if draft.contrast != "post" or previous.sequence in {"T1", "T1C", "CT", "CTA"}:
+            if previous.sequence in {"T1", "T1C", "CT", "CTA"} or not (draft.contrast == "post" or _of_enhancement(reading, parts, draft.label)):
                 draft.put("sequence", previous.sequence, previous.spans.get("sequence"))
             draft.put("modality", previous.modality, previous.spans.get("modality"))
             if not _names_caption(reading, parts, draft.label) and draft.spans.get("sequence") == previous.spans.get("sequence"):
@@ -48,6 +48,12 @@ def inherit(
             draft.put("region", following.region, following.spans.get("region"))
             if draft.plane:
                 draft.put("contrast", following.contrast, following.spans.get("contrast"))
+
+
+def _of_enhancement(reading: Reading, parts: Segmentation, label: str) -> bool:
+    """True where the panel's own words speak of enhancement: they show another picture than the FLAIR before it."""
+    return any(m.key == "enhancement" for s in parts.own if label in (s.labels or ())
+               for e in reading.within(s.first, s.last) for m in e.meanings if m.kind == "finding")
 
 
 def _contrast_leads(described: dict[str, Description], previous: Draft, draft: Draft) -> bool:
@@ -68,7 +74,10 @@ def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentatio
         _all_in_one_plane(reading, drafts, parts, group)
         plane, span = None, None
         for one, two in itertools.pairwise(group):
-            if two in trailing and drafts[two].kind in {None, "imaging"} and drafts[one].modality == drafts[two].modality:
+            if two in trailing and drafts[two].kind in {None, "imaging"} and (
+                    drafts[one].modality == drafts[two].modality or (
+                    _region_leads(drafts[one]) and reading.word(starts[two]) in {"and", ",", "&", "/"}
+                    and not any(has_findings(reading, s.first, s.last) for s in parts.own if not s.leading and one in (s.labels or ())))):
                 drafts[two].put("region", drafts[one].region, drafts[one].spans.get("region"))
         stated = [k for k, label in enumerate(group) if drafts[label].plane]
         for k, label in enumerate(group):
@@ -101,6 +110,12 @@ def _all_in_one_plane(reading: Reading, drafts: dict[str, Draft], parts: Segment
             if meaning and reading.word(entity.first - 1) in {"all", "both"}:
                 for label in group:
                     drafts[label].put("plane", meaning.key, reading.span(entity.first, entity.last))
+
+
+def _region_leads(draft: Draft) -> bool:
+    """True for "Cranial CT (A) and MRI (B)", where the region stands before the picture's name."""
+    region, name = draft.spans.get("region"), draft.spans.get("sequence") or draft.spans.get("modality")
+    return region is not None and name is not None and region.start < name.start
 
 
 def _plane_leads(draft: Draft) -> bool:

@@ -82,7 +82,7 @@ def _zone_end(reading: Reading, first: int, last: int, leading: bool) -> int:
         word = reading.word(k)
         entity = reading.entity(k)
         seen = seen or (entity is not None and entity.has("sequence", "modality", "plane", "kind"))
-        if word == ":" and seen and leading:
+        if word == ":" and seen and leading and not _names_picture_next(reading, k + 1, last):
             return k
         if entity and entity.first == k and leading and seen:
             if entity.has("verb") and word not in {"that", "which", "there"}:
@@ -90,6 +90,13 @@ def _zone_end(reading: Reading, first: int, last: int, leading: bool) -> int:
             if is_finding(reading, entity) and not _is_adjunct(reading, entity):
                 return k
     return last
+
+
+def _names_picture_next(reading: Reading, first: int, last: int) -> bool:
+    """True for what follows the colon of "MRI at 3 months: sagittal T2-weighted image"."""
+    opening = reading.within(first, min(last, first + 3))
+    return bool(opening) and opening[0].has("plane", "sequence", "contrast") and not opening[0].has("finding") and any(
+        e.has("sequence") for e in opening)
 
 
 def _is_adjunct(reading: Reading, entity: Entity) -> bool:

@@ -23,6 +23,8 @@ class Draft:
     region: str | None = None
     marks: list[str] = field(default_factory=list)
     spans: dict[str, TextSpan] = field(default_factory=dict)
+    surgery: str | None = None
+    """"before" or "after" where the panel's own words say so."""
     own: bool = False
     """True where the panel's own words name the kind of picture."""
 

@@ -68,7 +68,8 @@ class Stater:
         first, last = entity.first, entity.last
         negated = any(k in self.passage.denied for k in range(first, last)) or self._inner_negation(first, last)
         base = Statement(concept, value, first, last, uncertain=first in self.passage.hedged, hidden=self._is_hidden(last))
-        base = replace(base, labels=self.passage.reference(first, last), sequences=self._sequences(entity, concept))
+        base = replace(base, labels=self.passage.reference(first, last), sequences=self._sequences(entity, concept),
+                       phase=self._phase(last) if concept in {"signal", "attenuation"} else None)
         modifiers = self.modifiers.of(entity, concept)
         specific = [(e, v) for e, v in modifiers if not (negated and v in DEGREES)]
         if value in {"present", "rim"} and specific:
@@ -126,6 +127,17 @@ class Stater:
         if concept != "signal":
             return self._beside_signal(entity)
         return phrase_sequences(self.passage.reading, entity, self.passage.first, self.passage.last)
+
+    def _phase(self, last: int) -> str | None:
+        """The "pre" of "isointense to grey matter before contrast"."""
+        for k in range(last, min(last + 8, self.passage.last)):
+            entity = self.passage.reading.entity(k)
+            if self.passage.reading.word(k) in {",", ";", "and", "but"} or (entity is not None and entity.has("verb")):
+                return None
+            contrast = entity.get("contrast") if entity is not None else None
+            if contrast is not None:
+                return contrast.key if contrast.key == "pre" else None
+        return None
 
     def _beside_signal(self, entity: Entity) -> tuple[str, ...]:
         """The sequences of "hyperintense and septated on T2" for the finding that is no signal."""

@@ -11,6 +11,7 @@ from neuraxis.legends.drafts import Draft
 from neuraxis.legends.polarity import denied
 from neuraxis.legends.reading import Reading
 from neuraxis.legends.stretches import Segmentation, Stretch
+from neuraxis.legends.views import surgery
 
 _MARKS_INSIDE = tuple(
     (key, re.compile(pattern)) for key, pattern in (
@@ -55,6 +56,7 @@ def _own(reading: Reading, drafts: dict[str, Draft], described: dict[str, Descri
     for k, label in enumerate(labels):
         draft = drafts[label]
         described.setdefault(label, found)
+        draft.surgery = draft.surgery or surgery(reading, stretch.first, stretch.last)
         _kind(draft, found)
         if found.kind and draft.kind == found.kind and draft.own:
             continue
@@ -125,7 +127,8 @@ def _shared(reading: Reading, drafts: dict[str, Draft], stretch: Stretch) -> Non
 
 def _about_picture(reading: Reading, stretch: Stretch) -> bool:
     """True where shared words describe pictures, and do not name another sequence within a statement."""
-    first = next((e for e in reading.within(stretch.first, stretch.last) if not e.has("article", "preposition")), None)
+    first = next((e for e in reading.within(stretch.first, stretch.last) if not e.has("article", "preposition")
+                  and reading.word(e.first) != "with"), None)
     return first is None or first.has("sequence", "modality", "plane", "contrast", "window", "caption", "zoom", "region", "same") \
         or reading.word(stretch.first) in {",", "all", "both", ":", "of"}
 

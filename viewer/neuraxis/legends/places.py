@@ -55,6 +55,9 @@ def find_places(reading: Reading, first: int, last: int) -> tuple[list[Place], s
     return places, sides
 
 
+_BESIDE = frozenset({"posterior", "anterior", "lateral", "dorsal", "ventral", "behind"})
+"""What lies "posterior to the C2 vertebral body" lies at the level C2."""
+_BOTH_LOBES = frozenset({"bifrontal", "biparietal", "bitemporal", "bioccipital"})
 _HEALTHY = frozenset({"normal", "patent", "intact", "preserved", "unremarkable", "healthy", "decompressed"})
 
 
@@ -89,6 +92,11 @@ def _is_gyrus_of(reading: Reading, entity: Entity) -> bool:
 def _side(
     reading: Reading, entity: Entity, first: int, last: int, previous: Place | None
 ) -> tuple[str | None, set[int]]:
+    if reading.word(entity.first) in _BOTH_LOBES:
+        return "bilateral", set()
+    within = next((w for k in range(entity.first, entity.last) if (w := reading.word(k)) in {"left", "right"}), None)
+    if within:
+        return within, set(range(entity.first, entity.last))
     k = entity.first - 1
     steps = 0
     while k >= first and steps < 8:
@@ -178,6 +186,8 @@ def _is_reference(reading: Reading, entity: Entity, first: int) -> bool:
                                               "contralateral", "or", "and"}:
         k -= 1
     word, previous = reading.word(k), reading.entity(k)
+    if _is_spinal(entity) and word == "to":
+        return False
     if previous and previous.has("target") and previous.last == k + 1 and word in {"to", "with", "than", "as"}:
         return True
     compared = reading.entity(k - 1)
@@ -214,7 +224,7 @@ def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
         if previous and previous.get("finding") and any(m.key == "mass_effect" for m in previous.meanings):
             return reading.word(previous.last) not in {"in", "by"}
         if previous and previous.has("target"):
-            return word not in {"above", "below"} or True
+            return not (_is_spinal(entity) and reading.word(previous.first) in _BESIDE)
         if word == "to" and (reading.word(k - 1).startswith("exten") or _is_spinal(reading.entity(k - 1))):
             return True
         if word in {"and", ","} and not _target_before(reading, k, first):

@@ -22,7 +22,8 @@ REACH = 80
 class Statement:
     """One value of one concept, stated in tokens `first` up to `last`.
 
-    `sequences` names the sequences of the phrase ("on T2"); `labels` the panels a reference in the phrase names.
+    `sequences` names the sequences of the phrase ("on T2"); `labels` the panels a reference in the phrase names;
+    `phase` is "pre" for "isointense before contrast".
     """
 
     concept: str
@@ -36,6 +37,7 @@ class Statement:
     sequences: tuple[str, ...] = ()
     labels: tuple[str, ...] | None = None
     hidden: bool = False
+    phase: str | None = None
 
 
 @dataclass

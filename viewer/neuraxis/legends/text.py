@@ -109,7 +109,16 @@ def abbreviation_ranges(text: str, norm: str) -> list[tuple[int, int]]:
     return ranges + [m.span() for m in _EXPANSION.finditer(text) if _expands(m.group(1), m.group(2))]
 
 
+_PICTURE_NAMES = {
+    "ct": "comput", "cta": "comput", "ctv": "comput", "mr": "magnet", "mri": "magnet", "mra": "magnet", "mrv": "magnet",
+    "mrs": "magnet", "swi": "suscep", "dwi": "diffus", "adc": "appar", "gre": "grad", "dsa": "digital", "flair": "fluid", "pd": "proton",
+}
+"""How the expansion of a picture's name begins; "CT, calcification of the tumour" is none."""
+
+
 def _expands(short: str, long: str) -> bool:
+    if not long.lower().startswith(_PICTURE_NAMES.get(short.lower(), "")):
+        return False
     letters = [c for c in short.lower() if c.isalpha()]
     words = re.findall(r"[a-z]+", long.lower())
     if not any(len(w) > 3 for w in words) or any(c.isdigit() for c in long) or re.search(r"[A-Z]{3}", long):

@@ -105,7 +105,10 @@ class LabelledUnit:
         colon = next((k for k in range(first, token) if self.reading.word(k) == ":"), None)
         if colon is not None and set(self.labels(token)) <= set(self.labels(run[-1])):
             return colon
-        return next((k for k in range(token - 1, first, -1) if self.reading.word(k) in _JOINS), token)
+        joined = next((k for k in range(token - 1, first, -1) if self.reading.word(k) in _JOINS), token)
+        paired = next((k for k in range(token - 1, first, -1) if self.reading.word(k) == "with" and any(
+            e.has("sequence") or any(m.key == "adc_signal" for m in e.meanings) for e in self.reading.within(k, min(token, k + 5)))), joined)
+        return max(paired, joined) if joined < token else paired
 
     def _leading(self, position: int, run: list[int], end: int) -> None:
         every = tuple(x for t in run for x in self.labels(t))
@@ -162,6 +165,7 @@ class LabelledUnit:
         chain: list[str] = []
         position = self._common_subject(self._common_opening(position, run), run)
         position = self._common_statement(self._common_adjectives(position, run), run)
+        position = self._last_clause(position, run[0])
         for k, token in enumerate(run):
             begin = position
             labels = self.labels(token)
@@ -185,6 +189,22 @@ class LabelledUnit:
         joined = self.reading.word(position) in {"and", "with", "without"} and any(
             self._qualified(run[:k + 1]) for k in range(1, len(run)))
         self._share(self._qualified(run) or (every if closing or joined else tuple(chain)), position, end, leading=False)
+
+    def _last_clause(self, position: int, token: int) -> int:
+        """Gives "the mass was dark on T2" to the panels before where only "and showed no enhancement (C)" ends in the label."""
+        reading = self.reading
+        opening = next(iter(reading.within(position, token)), None)
+        if not self.state.group or position != self.first or opening is None or opening.has(*DESCRIBES):
+            return position
+        for t in range(token - 1, position, -1):
+            verb = reading.entity(t + 1)
+            if reading.word(t) != "and" or verb is None or not verb.has("verb"):
+                continue
+            named = [e for e in reading.within(position, t) if e.has("sequence") and stands_on(reading, e, position)]
+            if named and not any(e.has("sequence") for e in reading.within(t, token)) and has_findings(reading, t, token):
+                self._share(tuple(self.state.group), position, t)
+                return t
+        return position
 
     def _qualified(self, run: list[int]) -> tuple[str, ...]:
         """All labels of "T1 hyperintense (a), T2 hypointense (b) lesion": the noun that follows the last one is that of all."""
@@ -288,8 +308,12 @@ class LabelledUnit:
             depth += (word == ")") - (word == "(")
             if (word in _JOINS and not depth) or (word in _OPENS and self._names_picture_after_finding(t, token)):
                 return t
-        describing = [e.first for e in reading.within(position, token) if e.has(*DESCRIBES)]
-        return describing[0] if describing and self._has(position, describing[0]) else position
+        describing = [e for e in reading.within(position, token) if e.has(*DESCRIBES)]
+        if not describing or not self._has(position, describing[0].first):
+            return position
+        if reading.word(position) == ":" and stands_on(reading, describing[0], position):
+            return max((e.first for e in reading.within(position, describing[0].first) if e.has("verb")), default=position)
+        return describing[0].first
 
     def _names_picture_after_finding(self, first: int, last: int) -> bool:
         """True for "with no restricted diffusion on DWI" and "without enhancement after contrast"."""

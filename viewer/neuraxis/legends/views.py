@@ -87,3 +87,19 @@ def _anchor_before_lesion(reading: Reading, entity: Entity) -> bool:
 
 def _is_vertebra(reading: Reading, token: int) -> bool:
     return reading.word(token) in {"t1", "t2"} and reading.word(token - 1) in {"to", "and"}
+
+
+_BEFORE = ("preoperat", "presurg", "pretreat")
+_AFTER = ("postoperat", "postsurg", "posttreat")
+
+
+def surgery(reading: Reading, first: int, last: int) -> str | None:
+    """"before" or "after" where a token range speaks of one side of an operation; None where of neither or of both."""
+    found = set()
+    for k in range(first, last):
+        pair = reading.word(k) + reading.word(k + 1) if reading.word(k) in {"pre", "post"} else reading.word(k)
+        if pair.startswith(_BEFORE):
+            found.add("before")
+        elif pair.startswith(_AFTER):
+            found.add("after")
+    return found.pop() if len(found) == 1 else None

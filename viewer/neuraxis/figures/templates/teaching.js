@@ -58,7 +58,7 @@ function startPanel(section, say) {
   const choice = section.querySelector("select");
   const home = section.querySelector("button.home");
   const marks = section.querySelector("g.marks");
-  const output = section.querySelector("output");
+  const output = section.querySelector(".offset");
   canvas.width = settings.columns;
   canvas.height = settings.rows;
   const context = canvas.getContext("2d");
@@ -146,5 +146,4 @@ function startPage() {
   });
 }
 
-if (typeof document !== "undefined") startPage();
-if (typeof module !== "undefined") module.exports = { greyTable, slicePixels, bytesOf, inflated, describe };
+startPage();
