@@ -7,7 +7,7 @@ QT_API ?= pyside6
 export QT_API
 export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help setup setup-test demo test test-gui lint types contracts check gallery docs fuzz bench lock clean
+.PHONY: help setup setup-test demo test test-gui lint types contracts check gallery docs fuzz studies bench lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -43,13 +43,18 @@ PICTURES := 04_lesion_in_all_series 05_tags_and_evidence 08_swi_minip 10_fusion_
 gallery: setup-test  ## drive the window like a user; the README's pictures go to docs/images, all of them stay in build/gallery
 	@tools/with-display $(PY) -m neuraxis.desktop.gallery build/gallery
 	@$(VENV)/bin/neuraxis demo --out build/gallery --no-show
-	@mkdir -p docs/images && cp build/gallery/figure.png $(PICTURES:%=build/gallery/%.png) docs/images/
+	@mkdir -p docs/images && cp build/gallery/figure.png build/gallery/figure2.png $(PICTURES:%=build/gallery/%.png) docs/images/
 
 docs: setup      ## rebuild the manual page of the evidence from the metrics' own descriptions
 	@$(PY) -c 'from neuraxis.evidence import describe_all; print(describe_all(), end="")' > docs/evidence.md
 
 fuzz: setup      ## mutated DICOM against the reader (ARGS="--help" tells how much and how)
 	@$(PY) tests/fuzz/fuzz_reader.py $(ARGS)
+
+studies: setup-test ## long robustness runs: 1,000 kills while editing, disks that fill up, 10,000 random events
+	@tools/with-display $(PY) tests/ui/monkey.py --events 10000
+	@$(PY) tests/case/kill_study.py --kills 1000
+	@$(PY) tests/case/disk_study.py --points 50
 
 bench: setup     ## speed beside what a user would otherwise pick
 	@$(VENV)/bin/neuraxis bench

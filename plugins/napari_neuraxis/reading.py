@@ -10,6 +10,7 @@ from neuraxis.app.layers import LayerData, study_layers
 from neuraxis.app.open_study import default_window
 from neuraxis.domain.study import Study
 from neuraxis.errors import NeuraxisError, ReadError
+from neuraxis.ui.texts import say
 
 Reader = Callable[[Any], list[LayerData]]
 HEADER_BYTES = 132
@@ -86,5 +87,5 @@ def layers_of(study: Study) -> list[LayerData]:
     if failed:
         from napari.utils.notifications import show_warning
 
-        show_warning("Not read: " + "; ".join(failed))
+        show_warning(say("reading.not_read", series="; ".join(failed)))
     return study_layers(study, found)

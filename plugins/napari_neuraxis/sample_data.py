@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neuraxis.app.layers import LayerData
+from neuraxis.ui.texts import say
 
 
 def capnon() -> list[LayerData]:
@@ -12,10 +13,10 @@ def capnon() -> list[LayerData]:
     from napari_neuraxis.reading import read_study
     from neuraxis.app.sample import sample_folder, write_sample
 
-    with progress(total=100, desc="Neuraxis: making the sample study") as bar:
+    with progress(total=100, desc=say("sample_data.making")) as bar:
 
         def report(fraction: float, text: str) -> None:
-            bar.set_description(f"Neuraxis sample: {text}")
+            bar.set_description(say("sample_data.step", text=text))
             bar.update(max(0, round(100 * fraction) - bar.n))
 
         folder = write_sample("capnon", sample_folder("capnon"), report)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from neuraxis.app.case_opening import case_folder
 from neuraxis.app.options import ReadingOptions
 from neuraxis.app.session import StudySession
 from neuraxis.ui.dispatch import GuiThread
 from neuraxis.ui.layer_links import LayerLinks
+from neuraxis.ui.texts import say
 
 
 class ViewerSession:
@@ -16,12 +18,17 @@ class ViewerSession:
     def __init__(self, viewer: Any) -> None:
         self.gui_thread = GuiThread()
         self.session = StudySession(self.gui_thread.deliver)
+        self.session.case_folder = case_folder()
         self.options = ReadingOptions()
         self.users = 0
         self.grid: Any = None
         """The reading grid of this viewer where its dock widget is open."""
         self.layers = LayerLinks(viewer, self.session, self.gui_thread.deliver)
         self.session.message_posted.connect(show_message)
+        self.session.study_wanted.connect(self._tell_where)
+
+    def _tell_where(self, _case: str, why: str) -> None:
+        self.session.post_notice(say("case_dialogs.open_the_case_again", why=why))
 
     def close(self) -> None:
         """Stop all work and let go of the viewer."""
@@ -64,7 +71,7 @@ def show_message(message: Any) -> None:
 
     parts = [message.text]
     if message.expected:
-        parts.append(f"Expected: {message.expected}.")
+        parts.append(say("sessions.expected", expected=message.expected))
     if message.remedy:
-        parts.append(f"What to do: {message.remedy}.")
+        parts.append(say("sessions.what_to_do", remedy=message.remedy))
     (show_error if message.is_error else show_info)(" ".join(parts))

@@ -19,6 +19,7 @@ from neuraxis.ui.reading_desk import BANNER, ReadingDesk
 from neuraxis.ui.registration_sheet import RegistrationSheet
 from neuraxis.ui.study_browser import StudyBrowser
 from neuraxis.ui.tag_sheet import TagSheet
+from neuraxis.ui.texts import say
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -60,9 +61,9 @@ class StudyDock(NeuraxisDock):
         super().__init__(napari_viewer)
         row = QHBoxLayout()
         for text, tip, does in (
-            ("Open folder …", "Open a study folder", self.ask_folder),
-            ("Open file …", "Open a zip, a DICOMDIR or a DICOM file", self.ask_file),
-            ("Sample", "Open the CAPNON sample study", self.open_sample),
+            (say("widgets.open_folder"), say("widgets.open_a_study_folder"), self.ask_folder),
+            (say("widgets.open_file"), say("widgets.open_a_zip_a"), self.ask_file),
+            (say("widgets.sample"), say("widgets.open_the_capnon_sample"), self.open_sample),
         ):
             button = QPushButton(text, self)
             button.setToolTip(tip)
@@ -70,7 +71,7 @@ class StudyDock(NeuraxisDock):
             row.addWidget(button)
         self.column.addLayout(row)
         self.add_part(ProgressLine(self.session, self))
-        self.browser = self.add_part(StudyBrowser(self.session, self), 1)
+        self.browser = self.add_part(StudyBrowser(self.session, self, self.tied.options), 1)
         self.browser.has_layers = True
         self.browser.series_chosen.connect(self.show_series)
         self.browser.layer_requested.connect(self.show_series)
@@ -79,13 +80,13 @@ class StudyDock(NeuraxisDock):
 
     def ask_folder(self) -> None:
         """Ask for a folder."""
-        path = QFileDialog.getExistingDirectory(self, "Open study folder")
+        path = QFileDialog.getExistingDirectory(self, say("widgets.open_study_folder"))
         if path:
             self.session.open(path)
 
     def ask_file(self) -> None:
         """Ask for a file."""
-        path, _ = QFileDialog.getOpenFileName(self, "Open file, zip or DICOMDIR")
+        path, _ = QFileDialog.getOpenFileName(self, say("widgets.open_file_zip_or"))
         if path:
             self.session.open(path)
 
@@ -95,7 +96,7 @@ class StudyDock(NeuraxisDock):
 
         folder = sample_folder("capnon")
         self.session.jobs.start(
-            "making the sample study (once)", "sample", lambda job: write_sample("capnon", folder, job.report),
+            say("widgets.making_the_sample_study"), "sample", lambda job: write_sample("capnon", folder, job.report),
             lambda path: (self.session.open(path), None)[1], self.session.post_error, urgent=True,
         )
 
@@ -142,14 +143,14 @@ class WindowDock(NeuraxisDock):
         grid = QGridLayout()
         for number, preset in enumerate(window_presets()):
             button = QPushButton(preset.window.label, self)
-            button.setToolTip(f"{preset.window.label}: {preset.source}  [{preset.key} in the reading grid]")
+            button.setToolTip(say("widgets.in_the_reading_grid", label=preset.window.label, source=preset.source, key=preset.key))
             button.clicked.connect(lambda _checked=False, w=preset.window: self.apply(w))
             grid.addWidget(button, number // 2, number % 2)
         self.column.addLayout(grid)
         row = QHBoxLayout()
         for text, tip, does in (
-            ("Automatic", "1st to 99th percentile of what is not air", self.apply_automatic),
-            ("DICOM", "The window that the file brings; again for its next one", self.apply_file),
+            (say("widgets.automatic"), say("widgets.1st_to_99th_percentile"), self.apply_automatic),
+            ("DICOM", say("widgets.the_window_that_the"), self.apply_file),
         ):
             button = QPushButton(text, self)
             button.setToolTip(tip)
@@ -172,11 +173,11 @@ class WindowDock(NeuraxisDock):
         """Set the window of the chosen layer; the panels of its series follow."""
         layer = self.layer()
         if layer is None:
-            self.note.setText("No image layer is chosen.")
+            self.note.setText(say("widgets.no_image_layer_is"))
             return
         known = layer.metadata.get("neuraxis", {})
         if window.name in {p.name for p in window_presets()} and known.get("unit", "HU") != "HU":
-            self.note.setText(f"{window.label} is in Hounsfield units; {layer.name} has {known['unit']}.")
+            self.note.setText(say("widgets.is_in_hounsfield_units", label=window.label, name=layer.name, known=known['unit']))
             return
         self.note.setText(window.label)
         set_limits(layer, window)
@@ -195,7 +196,7 @@ class WindowDock(NeuraxisDock):
         layer = self.layer()
         series = self.session.find_series(layer.metadata.get("neuraxis", {}).get("series_id", "")) if layer else None
         if series is None or not series.windows:
-            self.note.setText("The file brings no window of its own.")
+            self.note.setText(say("widgets.the_file_brings_no"))
             return
         self._turn += 1
         self.apply(series.windows[(self._turn - 1) % len(series.windows)])
@@ -206,7 +207,7 @@ class LesionDock(NeuraxisDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.sheet = self.add_part(LesionSheet(self.session, self), 2)
+        self.sheet = self.add_part(LesionSheet(self.session, self, self.tied.options), 2)
         self.drawings = self.add_part(DrawingSheet(self.session, self), 1)
         self.sheet.segment_requested.connect(self.take_tool)
         self.sheet.jump_requested.connect(self.jump)
@@ -218,7 +219,7 @@ class LesionDock(NeuraxisDock):
         if self._callback is None:
             self._callback = self._clicked
             self.viewer.mouse_drag_callbacks.append(self._callback)
-        self.session.post_notice("Click on the lesion, in the canvas or in a panel of the reading grid.")
+        self.session.post_notice(say("widgets.click_on_the_lesion"))
 
     def _clicked(self, viewer: Any, event: Any) -> Any:
         """A click without a drag in the canvas."""
@@ -228,7 +229,7 @@ class LesionDock(NeuraxisDock):
         self._drop_callback()
         series_id = self.tied.layers.series_at(viewer)
         if series_id is None:
-            self.session.post_notice("No image layer of Neuraxis is visible; open a study first.")
+            self.session.post_notice(say("widgets.no_image_layer_of"))
             return
         from neuraxis.app.layers import lps_from_world
 
@@ -273,7 +274,7 @@ class TagDock(NeuraxisDock):
 
     def tell_unregistered(self) -> None:
         """Some evidence needs a registration first."""
-        self.session.post_notice("Some series are not registered to the CT: register and accept under Linking.")
+        self.session.post_notice(say("widgets.some_series_are_not"))
 
 
 class LinkingDock(NeuraxisDock):

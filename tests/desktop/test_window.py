@@ -234,12 +234,13 @@ def test_closing_ends_all_threads_and_listeners(qtbot: Any, flush_deleted: None)
     made.deleteLater()
 
 
-def test_work_is_not_lost_without_a_question(
+def test_work_that_no_case_holds_is_not_lost_without_a_question(
     window: WorkstationWindow, qtbot: Any, head_with_tags: Callable[[WorkstationWindow], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from qtpy.QtWidgets import QMessageBox
 
+    window.session.case_folder = None
     head_with_tags(window)
     window.ask_before_losing = True
     answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]

@@ -171,3 +171,45 @@ def test_escape_drops_what_is_being_placed(head: Desk) -> None:
     assert head.grid.active.mouse.placing.is_busy
     head.key(Qt.Key.Key_Escape)
     assert not head.grid.active.mouse.placing.is_busy
+
+
+@pytest.mark.parametrize("rotation", [(0.0, 0.0), (15.0, 8.0)])
+@pytest.mark.parametrize("orientation", tuple(Orientation))
+def test_a_region_reads_the_same_in_the_part_around_it_as_in_the_whole(
+    qtbot: Any, flush_deleted: None, orientation: Orientation, rotation: tuple[float, float]
+) -> None:
+    from neuraxis.app.drawings import make_drawing
+    from neuraxis.app.options import Tool
+    from neuraxis.app.views import vector3
+    from neuraxis.ui.placing import around_region
+
+    desk = Desk(qtbot, study_of(series_of(place_volume(geometry_of("gantry tilt")), Role.CT, 1, "tilt")))
+    desk.grid.set_layout(1, 1, (PanelState("s1", orientation, rotation_degrees=rotation),))
+    QApplication.processEvents()
+    scene = desk.grid.active.scene
+    view, volume, series = scene.view(), scene.volume, scene.series
+    assert view is not None
+    assert volume is not None
+    assert series is not None
+    size = np.array([view.width, view.height])
+    places = {Tool.ELLIPSE: ((0.4, 0.4), (0.55, 0.6)), Tool.POLYGON: ((0.4, 0.4), (0.55, 0.42), (0.5, 0.6), (0.4, 0.6))}
+    for tool, shares in places.items():
+        points = [vector3(view.lps_from_screen(np.array(share) * size)) for share in shares]
+        part = around_region(volume, tool, points, view)
+        assert part.array.size < volume.array.size
+        made = [make_drawing("d", tool, points, series, v, view).quantities for v in (volume, part)]
+        assert made[0] == made[1]
+    desk.grid.detach()
+    desk.session.close()
+
+
+def test_no_panel_is_zoomed_out_beyond_a_metre(head: Desk) -> None:
+    for _ in range(60):
+        head.commands.run("view.zoom_out")
+    view = head.grid.active.scene.view()
+    assert view is not None
+    assert max(view.width, view.height) * view.mm_per_pixel <= 1000
+    head.commands.run("view.zoom_in")
+    closer = head.grid.active.scene.view()
+    assert closer is not None
+    assert closer.mm_per_pixel < view.mm_per_pixel

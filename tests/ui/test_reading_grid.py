@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QImage, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from tests.app.synthetic_study import ACQUISITIONS, geometry_of, head_study, place_volume, series_of, study_of
@@ -376,3 +376,27 @@ def test_loading_can_be_stopped_and_taken_up_again(qtbot: Any, flush_deleted: No
     line.detach()
     grid.detach()
     session.close()
+
+
+def test_a_plane_turned_in_haste_lies_where_the_refined_one_lies(head: Desk) -> None:
+    from neuraxis.ui.panel_painting import doubled
+
+    small = np.array([[10, 20], [30, 50]], dtype=np.uint32) * np.uint32(0x010101) | np.uint32(0xFF000000)
+    assert (doubled(small) & 0xFF).tolist() == [[10, 15, 20], [20, 27, 35], [30, 40, 50]]
+    head.grid.set_layout(1, 1, (PanelState("s1", rotation_degrees=(12.0, 7.0), window=Window(370, 900)),))
+    head.grid.options.set(marks=Marks.NONE, crosshair=False)
+    panel = head.grid.active
+    ct = panel.scene.series
+    assert ct is not None
+    head.session.set_point(ct, (-10.0, 8.0, 4.0))
+    centres = []
+    for coarse in (False, True):
+        panel.scene.coarse = coarse
+        QApplication.processEvents()
+        image = panel.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
+        grey = np.array([[image.pixelColor(x, y).red() for x in range(0, panel.width(), 4)]
+                         for y in range(0, panel.height(), 4)])
+        bright = np.argwhere(grey > 180)
+        assert len(bright)
+        centres.append(bright.mean(axis=0) * 4)
+    assert np.abs(centres[0] - centres[1]).max() < 6

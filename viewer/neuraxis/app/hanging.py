@@ -116,16 +116,20 @@ def hanging(key: str) -> Hanging:
     raise UsageError(f"hanging {key!r} is not known", expected="one of: " + ", ".join(h.key for h in hangings()))
 
 
-def hang(protocol: Hanging, series: Sequence[Series], chosen_id: str = "") -> tuple[PanelState, ...]:
+def hang(
+    protocol: Hanging, series: Sequence[Series], chosen_id: str = "", newest_first: Sequence[str] = ()
+) -> tuple[PanelState, ...]:
     """The panels of a protocol filled from the series that are there; a cell without a fitting series stays empty.
 
-    A series serves two cells only where they ask for different planes or windows.
+    A series serves two cells only where they ask for different planes or windows. Of several with one role that of
+    the study named first in `newest_first` (study UIDs) is taken, then the one with the thinnest slices.
     """
+    ranks = {uid: rank for rank, uid in enumerate(newest_first)}
     study = Study("", tuple(series), LoadReport())
     used: set[tuple[str, Orientation, str]] = set()
     states = []
     for cell in protocol.cells:
-        found = _series_for(cell, study, chosen_id, used)
+        found = _series_for(cell, study, chosen_id, used, ranks)
         window = window_preset(cell.window) if cell.window and found else None
         states.append(PanelState(found or "", cell.plane, window=window))
         if found:
@@ -133,19 +137,53 @@ def hang(protocol: Hanging, series: Sequence[Series], chosen_id: str = "") -> tu
     return tuple(states)
 
 
-def _series_for(cell: HangingCell, study: Study, chosen_id: str, used: set[tuple[str, Orientation, str]]) -> str | None:
+def _series_for(
+    cell: HangingCell, study: Study, chosen_id: str, used: set[tuple[str, Orientation, str]], ranks: dict[str, int]
+) -> str | None:
     for role in cell.roles:
         if role == "*":
             return chosen_id or next((s.id for s in study.series if s.is_volume), None)
-        for candidate in study.volumes_of(Role(role)):
+        for candidate in sorted(study.volumes_of(Role(role)), key=lambda s: ranks.get(s.study_uid, len(ranks))):
             if (candidate.id, cell.plane, cell.window) not in used:
                 return candidate.id
     return None
 
 
-def best_hanging(series: Sequence[Series]) -> tuple[Hanging, tuple[PanelState, ...]]:
+COMPARED = (Role.T1C, Role.CT, Role.T2, Role.FLAIR, Role.SWI, Role.T1)
+"""Which roles are hung first when two dates are compared."""
+
+
+def hang_two_dates(
+    series: Sequence[Series], current_uid: str, prior_uid: str
+) -> tuple[int, int, tuple[PanelState, ...]]:
+    """Rows, columns and panels of a study and an earlier one: the same role of both, current on the left or above.
+
+    Raises
+    ------
+    UsageError
+        When no role is there in both.
+    """
+    def first(uid: str, role: Role) -> str | None:
+        found = Study("", tuple(s for s in series if s.study_uid == uid), LoadReport()).volumes_of(role)
+        return found[0].id if found else None
+
+    pairs = [(first(current_uid, role), first(prior_uid, role)) for role in COMPARED]
+    shared = [(a, b) for a, b in pairs if a is not None and b is not None][:MAX_COLUMNS]
+    if not shared:
+        raise UsageError(
+            "the two dates share no series of one role", expected="for example T1C on both days",
+            remedy="correct the roles in the study list, or drag the series to the panels",
+        )
+    if len(shared) == 1:
+        return 1, 2, tuple(PanelState(i) for i in shared[0])
+    return 2, len(shared), (*(PanelState(a) for a, _ in shared), *(PanelState(b) for _, b in shared))
+
+
+def best_hanging(
+    series: Sequence[Series], newest_first: Sequence[str] = ()
+) -> tuple[Hanging, tuple[PanelState, ...]]:
     """What a study opens with: the lesion protocol where at least three of its cells fill, else three planes."""
-    filled = hang(hanging("lesion"), series)
+    filled = hang(hanging("lesion"), series, newest_first=newest_first)
     if len({s.series_id for s in filled if s.series_id}) >= 3:
         return hanging("lesion"), filled
     return hanging("planes"), hang(hanging("planes"), series)

@@ -31,6 +31,11 @@ from neuraxis.domain.transform import Registration
 from neuraxis.domain.volume import Volume
 from neuraxis.domain.window import Window
 
+WIDEST_FIELD_MM = 1000.0
+"""No panel is zoomed out beyond a field of a metre."""
+COARSENESS, COARSENESS_OF_SLABS = 2.4, 4.0
+"""Sampling distance of an oblique plane or slab while it is dragged, in screen pixels or voxels, whichever is larger."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -68,7 +73,7 @@ class PanelScene:
         self.session = session
         self.state = state or PanelState()
         self.coarse = False
-        """While something is being dragged: oblique planes and slabs are sampled half as finely."""
+        """While something is being dragged: oblique planes are sampled less finely."""
         self.least_mm_per_pixel = 0.0
         """A fitted panel shows a millimetre no larger than this, so that panels can be compared."""
         self._screen: ScreenView | None = None
@@ -109,7 +114,10 @@ class PanelScene:
             if self._is_fitted:
                 self._screen = None
             else:
-                self._screen = replace(self._screen, width=self._size[0], height=self._size[1])
+                scale = min(self._screen.mm_per_pixel, WIDEST_FIELD_MM / max(self._size))
+                self._screen = replace(
+                    self._screen, width=self._size[0], height=self._size[1], mm_per_pixel=scale
+                )
 
     # Plane
 
@@ -152,7 +160,8 @@ class PanelScene:
         """A point of this series' frame in the middle, at a scale."""
         view = self.view()
         if view is not None:
-            self._screen = replace(view, centre_lps_mm=centre_lps_mm, mm_per_pixel=mm_per_pixel)
+            widest = WIDEST_FIELD_MM / max(view.width, view.height)
+            self._screen = replace(view, centre_lps_mm=centre_lps_mm, mm_per_pixel=min(mm_per_pixel, widest))
             self._is_fitted = False
 
     def fit(self) -> None:
@@ -162,7 +171,10 @@ class PanelScene:
     def zoom(self, factor: float, x: float, y: float) -> None:
         """Enlarge about a pixel."""
         view = self.view()
-        if view is not None and 0.002 < view.mm_per_pixel / factor < 20:
+        if view is None:
+            return
+        target, field_mm = view.mm_per_pixel / factor, max(view.width, view.height) * view.mm_per_pixel / factor
+        if target > 0.002 and (factor > 1 or field_mm < WIDEST_FIELD_MM):
             self._screen, self._is_fitted = view.zoomed(factor, (x, y)), False
 
     def pan(self, dx: float, dy: float) -> None:
@@ -175,7 +187,8 @@ class PanelScene:
         """Same size of a millimetre as in another panel; the middle stays."""
         view = self.view()
         if view is not None and mm_per_pixel > 0:
-            self._screen, self._is_fitted = replace(view, mm_per_pixel=mm_per_pixel), False
+            scale = min(mm_per_pixel, WIDEST_FIELD_MM / max(view.width, view.height))
+            self._screen, self._is_fitted = replace(view, mm_per_pixel=scale), False
 
     def focus(self, field_mm: float) -> None:
         """The linked point in the middle, with a field of that many millimetres."""
@@ -249,7 +262,9 @@ class PanelScene:
             return self._preview(native)
         state = self.state
         if state.is_oblique:
-            pixel_mm = max(view.mm_per_pixel, min(volume.geometry.spacing_xyz_mm)) * 2 if self.coarse else None
+            finest = max(view.mm_per_pixel, min(volume.geometry.spacing_xyz_mm))
+            coarser = COARSENESS if state.projection is Projection.NONE else COARSENESS_OF_SLABS
+            pixel_mm = coarser * finest if self.coarse else None
             return self._oblique("picture", volume, view, pixel_mm)
         index = slice_index_of(volume.geometry, native, point)
         key = (volume, native, index, state.slab_mm, state.projection)
@@ -330,6 +345,14 @@ class PanelScene:
         if series is None or native is None or series.geometry is None:
             return 1.0
         return slice_spacing_mm(series.geometry, native)
+
+    @property
+    def slice_thickness_mm(self) -> float:
+        """Thickness of the acquired slices in their own plane, as the file says; else 0."""
+        series, volume, native = self.series, self.volume, self.native
+        if series is None or volume is None or native is None or native.slice_axis != 0:
+            return 0.0
+        return volume.slice_thickness_mm or series.acquisition.slice_thickness_mm or 0.0
 
     def with_slab(self, slab_mm: float, projection: Projection) -> PanelState:
         """The state with another slab."""

@@ -8,18 +8,24 @@ from neuraxis.align.planes import Projection
 from neuraxis.app.pictures import PROJECTION_WORDS, Picture, slice_count, slice_spacing_mm
 from neuraxis.app.views import OBLIQUE_BADGE_DEGREES, NativeView, vector3
 from neuraxis.domain.geometry import Vector3, orientation_letters
-from neuraxis.domain.study import Confidence, Series
+from neuraxis.domain.study import Confidence, Role, Series
 from neuraxis.domain.volume import Volume
 from neuraxis.domain.window import Window
 
 
+def role_word(series: Series) -> str:
+    """The role, with its confidence where it is not certain: 'T1', 'T2 (probable)', 'role unknown'."""
+    if series.role.role is Role.UNKNOWN:
+        return "role unknown"
+    role = series.role.role.value
+    return role if series.role.confidence is Confidence.CERTAIN else f"{role} ({series.role.confidence.value})"
+
+
 def series_text(series: Series) -> str:
     """Role with its confidence where it is not certain, number and description."""
-    role = series.role.role.value
-    if series.role.confidence is not Confidence.CERTAIN:
-        role += f" ({series.role.confidence.value})"
-    number = f"{series.number}  " if series.number is not None else ""
-    return f"{role}\n{number}{series.description}".strip()
+    role = role_word(series)
+    number = f"  #{series.number}" if series.number is not None else ""
+    return f"{role}{number}\n{series.description}".strip()
 
 
 def window_text(window: Window | None) -> str:
@@ -27,7 +33,7 @@ def window_text(window: Window | None) -> str:
     if window is None:
         return ""
     name = "" if re.fullmatch(r"(?i)window\s*\d*|user|algo\d*", window.name) else window.name
-    numbers = f"W {window.width:.4g} L {window.center:.4g}"
+    numbers = f"W\u00a0{window.width:.4g} L\u00a0{window.center:.4g}"  # broken between the two only
     return f"{name}\n{numbers}" if name else numbers
 
 
@@ -47,7 +53,7 @@ def slice_text(
     """Slice number, position, thickness and spacing; for oblique planes by how much they are turned."""
     if picture.slice_index is None:
         a, b = turned
-        return f"{view.orientation.value}, turned {a:.0f}° {b:.0f}°\n{position_text(view.normal, on_plane)}"
+        return f"{view.orientation.value}\nturned {a:.0f}° {b:.0f}°\n{position_text(view.normal, on_plane)}"
     count = slice_count(volume.geometry, view)
     # counted in the direction in which the normal grows, so that numbers rise towards head, posterior and right
     number = picture.slice_index + 1 if view.slice_sign > 0 else count - picture.slice_index

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,7 +15,7 @@ from neuraxis.align.planes import Plane, Projection, sample_plane
 from neuraxis.app.views import NativeView, ScreenView, vector3
 from neuraxis.domain.geometry import Vector3, VolumeGeometry
 from neuraxis.domain.transform import Registration
-from neuraxis.domain.volume import Volume
+from neuraxis.domain.volume import ValueKind, Volume
 from neuraxis.domain.window import Window
 
 PROJECTION_WORDS = {
@@ -53,6 +55,21 @@ class Picture:
             + rc[..., 1:] * np.asarray(self.step_right_mm)
         )
         return points
+
+
+LATER = ("neuraxis.lesions.tools", "neuraxis.figures", "matplotlib.textpath", "matplotlib.font_manager")
+"""What measurements and the figure desk load when they are first used."""
+
+
+def prepare_tools() -> None:
+    """Load what oblique planes, measurements and figures need, so that no mouse waits for it later (0.5 s and more)."""
+    for name in LATER:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    geometry = VolumeGeometry.axis_aligned((2, 2, 2), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), "1.2")
+    volume = Volume(np.zeros((2, 2, 2), dtype=np.int16), geometry, ValueKind.STORED, slice_thickness_mm=1.0)
+    view = ScreenView((1.0, 0.0, 0.0), (0.0, 0.8, 0.6), (0.5, 0.5, 0.5), 1.0, 2, 2)
+    oblique_picture(volume, view)
 
 
 def slice_count(geometry: VolumeGeometry, view: NativeView) -> int:
@@ -120,10 +137,11 @@ def oblique_picture(
     Parameters
     ----------
     view : the plane, in the volume's frame of reference or in that from which `registration` leads
-    pixel_mm : sampling distance; default the screen's, but not finer than two thirds of the smallest voxel spacing,
-        beyond which only the painter's enlargement would be computed twice
+    pixel_mm : sampling distance; default the screen's, but not finer than two thirds of the smallest voxel spacing
+        (all of it in a slab), beyond which only the painter's enlargement would be computed twice
     """
-    finest = min(volume.geometry.spacing_xyz_mm) * 2 / 3
+    # a slab blends many layers: what lies between voxels adds nothing to it but time
+    finest = min(volume.geometry.spacing_xyz_mm) * (2 / 3 if projection is Projection.NONE else 1.0)
     step = max(pixel_mm or view.mm_per_pixel, finest)
     frame = registration.from_frame if registration else volume.frame_of_reference_uid
     centre, width_mm, height_mm = _shown_part(volume.geometry, view, registration)

@@ -98,6 +98,9 @@ def workup_lines(workup: Workup) -> Iterator[str]:
     """The lesion's sizes, registrations, then one line a tag."""
     yield f"measured on {workup.series.id} ({workup.series.title})"
     yield from measurement_lines(workup.lesion.measurement)
+    for part in workup.parts:
+        yield f"further mask on {part.series_id}"
+        yield from measurement_lines(part)
     for registration in workup.registrations.registrations:
         yield f"{'registration':18}residual {registration.residual_mm:.2f} mm ({registration.method})"
     for note in workup.notes:

@@ -57,6 +57,20 @@ class GalleryUser:
                 return
         raise NeuraxisError(f"the window was still busy after {WAIT_SECONDS} s", expected="an idle window")
 
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Until something is shown.
+
+        Raises
+        ------
+        NeuraxisError
+            When it takes too long.
+        """
+        for _ in range(100):
+            QTest.qWait(50)
+            if holds():
+                return
+        raise NeuraxisError("the window did not show what was asked for", expected="an answer within 5 s")
+
     def keep(self, name: str, widget: Any = None) -> None:
         """A picture of the window, or of a dialog of it."""
         QApplication.processEvents()
@@ -123,6 +137,8 @@ def walk(user: GalleryUser, study: Path) -> None:
     _look_round(user)
     _measure(user)
     _napari(user)
+    _compare(user)
+    _ask(user)
 
 
 def _segment(user: GalleryUser, point: Vector3) -> None:
@@ -218,6 +234,52 @@ def _napari(user: GalleryUser) -> None:
     user.window.show_napari()
     user.wait()
     user.keep("napari_canvas")
+
+
+def _compare(user: GalleryUser) -> None:
+    if user.window.napari_dock is not None:
+        user.window.napari_dock.hide()
+    user.grid.apply_hanging("lesion")
+    QTest.qWait(100)
+    user.key(Qt.Key.Key_J)
+    t2, post = user.panel_of(Role.T2), user.panel_of(Role.T1C).state.series_id
+    user.click(t2, t2.rect().center())
+    user.key(Qt.Key.Key_J)
+    user.window.desk.fuse(t2, post)
+    user.key(Qt.Key.Key_V, Qt.KeyboardModifier.ShiftModifier)
+    border = QPoint(t2.width() // 2, t2.height() // 4)
+    user.drag(t2, border, border + QPoint(t2.width() // 8, 0))
+    user.window.lesions.fill.click()
+    user.wait()
+    user.keep("swipe_and_filled_lesion")
+    user.window.lesions.fill.click()
+    user.window.desk.fuse(t2, "")
+    user.key(Qt.Key.Key_Q, Qt.KeyboardModifier.ShiftModifier)
+    user.keep("same_thickness")
+    user.key(Qt.Key.Key_Q, Qt.KeyboardModifier.ShiftModifier)
+    user.grid.apply_hanging("planes_bone")
+    QTest.qWait(100)
+    user.key(Qt.Key.Key_Escape)
+    user.key(Qt.Key.Key_R)
+    user.keep("planes_and_bone")
+    user.key(Qt.Key.Key_R)
+
+
+def _ask(user: GalleryUser) -> None:
+    editor = user.window.desk.edit_keys()
+    editor.choose("cine")
+    QTest.keyClick(editor.edit, Qt.Key.Key_K)
+    user.wait_until(lambda: "K" in editor.clash.text())
+    user.keep("key_editor_with_a_clash", editor)
+    editor.reject()
+    form = user.window.tags.ask_dural_tail()
+    for question in form.questions.values():
+        question.setFocus()
+        QTest.keyClick(question, Qt.Key.Key_End)
+    user.keep("dural_tail_questions", form)
+    form.accept()
+    user.wait()
+    user.keep("dural_tail_decided")
 
 
 def make_gallery(folder: Path, study: Path | None = None, tell: Callable[[str], None] = print) -> tuple[Path, ...]:

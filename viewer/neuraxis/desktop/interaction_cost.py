@@ -33,6 +33,8 @@ SHAPE = (300, 512, 512)
 SERIES = 3
 PANELS = 7
 REPEATS = 25
+CANVAS_REPEATS = 11
+SIZE = (1920, 1080)
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,14 @@ def _measured(name: str, grid: ReadingGrid, act: Callable[[int], object]) -> Int
         QApplication.processEvents()
         cpu.append((time.process_time() - start_cpu) * 1e3)
         wall.append((time.perf_counter() - start) * 1e3)
-    return InteractionCost(name, len(grid.panels), median(cpu), median(wall))
+    shown = sum(bool(panel.state.series_id) for panel in grid.panels)
+    return InteractionCost(name, shown, median(cpu), median(wall))
 
 
-def measure(width: int = 1920, height: int = 1080) -> tuple[InteractionCost, ...]:
+def measure(width: int = SIZE[0], height: int = SIZE[1]) -> tuple[InteractionCost, ...]:
     """Costs on int16 volumes of 300 x 512 x 512 in a grid of `width` x `height` pixels, software rendering."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
+    app.setApplicationName("Neuraxis")
     session = StudySession(lambda function: function())
     session.set_study(_study())
     for series in session.series:
@@ -95,7 +99,7 @@ def measure(width: int = 1920, height: int = 1080) -> tuple[InteractionCost, ...
         for rows, columns, shown in ((1, 1, states[:1]), (2, 4, states)):
             grid.set_layout(rows, columns, shown)
             grid.show()
-            app.processEvents()
+            _settle(session)
             found += _linked(grid, session, first)
         found += _resampled(grid)
     finally:
@@ -104,6 +108,15 @@ def measure(width: int = 1920, height: int = 1080) -> tuple[InteractionCost, ...
         session.close()
         grid.deleteLater()
     return tuple(found)
+
+
+def _settle(session: StudySession) -> None:
+    """Until the window is on the screen and nothing runs beside it."""
+    from qtpy.QtTest import QTest
+
+    QTest.qWait(300)
+    while session.jobs.jobs:
+        QTest.qWait(50)
 
 
 def _linked(grid: ReadingGrid, session: StudySession, first: Series) -> list[InteractionCost]:
@@ -128,6 +141,11 @@ def _resampled(grid: ReadingGrid) -> list[InteractionCost]:
     slab = replace(panel.state, slab_mm=16.0, projection=Projection.MIP)
     panel.set_state(slab)
     found = [_measured("16 mm slab", grid, lambda turn: panel.scene.step(1 if turn % 10 < 5 else -1))]
+    for name, coarse in (("16 mm oblique slab, dragging", True), ("16 mm oblique slab, refined", False)):
+        panel.scene.coarse = coarse
+        found.append(_measured(name, grid, lambda turn: panel.set_state(
+            replace(slab, rotation_degrees=(10.0 + turn, 5.0)))))
+    panel.set_state(slab)
     for name, coarse in (("oblique plane, dragging", True), ("oblique plane, refined", False)):
         panel.scene.coarse = coarse
         found.append(_measured(name, grid, lambda turn: panel.set_state(
@@ -135,10 +153,42 @@ def _resampled(grid: ReadingGrid) -> list[InteractionCost]:
     return found
 
 
+def beside_napari(size: tuple[int, int] = SIZE) -> dict[tuple[str, int], tuple[float, float]]:
+    """(CPU ms, wall ms) of the same interactions on napari canvases, by name and number of panels."""
+    from neuraxis.desktop.canvas_cost import canvas_costs
+
+    volumes = [series.volume() for series in _study().series]
+    found: dict[tuple[str, int], tuple[float, float]] = {}
+    for panels, columns in ((1, 1), (PANELS, 4)):
+        costs = canvas_costs(volumes, panels, columns, size, CANVAS_REPEATS)
+        found |= {(name, panels): cost for name, cost in costs.items()}
+    return found
+
+
+AIMS_MS = {
+    ("slice step", PANELS): 35, ("slice step", 1): 8, ("crosshair drag", PANELS): 35, ("window drag", PANELS): 40,
+    ("16 mm slab", 1): 16, ("16 mm oblique slab, refined", 1): 100,
+    ("16 mm oblique slab, dragging", 1): 16, ("oblique plane, dragging", 1): 16,
+}
+"""CPU ms that an interaction may cost."""
+
+
 def main() -> int:
-    """Print the table."""
-    for cost in measure():
-        print(f"{cost.name:26s} {cost.panels} panels  cpu {cost.cpu_ms:6.1f} ms  wall {cost.wall_ms:6.1f} ms")
+    """Print the table: our panels, the aim, napari canvases; then the opening of a long CT."""
+    from neuraxis.desktop.opening_cost import measure_opening
+
+    ours = measure()
+    canvases = beside_napari()
+    for cost in ours:
+        key = (cost.name, cost.panels)
+        aim = f"aim {AIMS_MS[key]:3d} ms" if key in AIMS_MS else ""
+        peer = canvases.get(key)
+        beside = f"napari canvases {peer[0]:6.1f} ms, {peer[0] / cost.cpu_ms:.1f} x" if peer else ""
+        print(f"{cost.name:26s} {cost.panels} panels  cpu {cost.cpu_ms:6.1f} ms  {aim:10s}  {beside}".rstrip())
+    opening = measure_opening()
+    print(f"512 x 512 x 600 CT: first picture {opening.first_picture_s:.2f} s after the click (aim 0.5 s), all of it "
+          f"{opening.whole_s:.2f} s; from opening the folder {opening.open_whole_s:.2f} s, {opening.ratio:.2f} x the "
+          f"reader's own {opening.reader_s:.2f} s (aim 1.2 x)")
     return 0
 
 

@@ -9,8 +9,8 @@ import sys
 from neuraxis.errors import NeuraxisError
 
 
-def launch(path: str | None) -> int:
-    """Run the window until it is closed.
+def launch(path: str | None, study: str | None = None) -> int:
+    """Run the window until it is closed; `study` is where the study of a case file lies now.
 
     Raises
     ------
@@ -39,5 +39,5 @@ def launch(path: str | None) -> int:
     apply_theme(window.settings.theme)
     window.show()
     if path is not None:
-        window.open_path(path)
+        window.open_path(path, study)
     return int(app.exec())

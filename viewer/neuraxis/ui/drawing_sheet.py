@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from neuraxis.app.session import StudySession
 from neuraxis.app.views import vector3
 from neuraxis.ui.connections import Connections
+from neuraxis.ui.texts import say
 
 _UID = Qt.ItemDataRole.UserRole
 
@@ -38,19 +39,19 @@ class DrawingSheet(QWidget):
         super().__init__(parent)
         self.session = session
         self.tree = QTreeWidget(self)
-        self.tree.setHeaderLabels(["Tool", "Reads", "Series"])
+        self.tree.setHeaderLabels([say("drawing_sheet.tool"), say("drawing_sheet.reads"), say("drawing_sheet.series")])
         self.tree.setRootIsDecorated(False)
         self.tree.setAlternatingRowColors(True)
-        self.tree.setAccessibleName("Measurements drawn by hand")
+        self.tree.setAccessibleName(say("drawing_sheet.measurements_drawn_by_hand"))
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         self.tree.currentItemChanged.connect(self._chosen)
         self.tree.itemActivated.connect(self._go)
-        self.hint = QLabel("Length D, both axes B, angle A, ellipse E, polygon Y, probe P.", self)
+        self.hint = QLabel(say("drawing_sheet.length_d_both_axes"), self)
         self.hint.setWordWrap(True)
         buttons = QHBoxLayout()
         for text, tip, does in (
-            ("Go to", "Move the crosshair to this drawing", self.go),
-            ("Delete", "Delete this drawing  [Del] (undo: Ctrl+Z)", self._delete),
+            (say("drawing_sheet.go_to"), say("drawing_sheet.move_the_crosshair_to"), self.go),
+            (say("drawing_sheet.delete"), say("drawing_sheet.delete_this_drawing_del"), self._delete),
         ):
             button = QPushButton(text, self)
             button.setToolTip(tip)

@@ -12,10 +12,12 @@ from qtpy.QtGui import QKeySequence
 from neuraxis.align.planes import Projection
 from neuraxis.app.commands import COMMANDS, Command, command
 from neuraxis.app.options import Marks, Tool
+from neuraxis.app.panel_state import OVERLAY_COLOURS
 from neuraxis.app.views import Orientation
 from neuraxis.domain.volume import ValueKind
 from neuraxis.domain.window import Window, automatic_window, window_preset
 from neuraxis.ui.reading_grid import ReadingGrid
+from neuraxis.ui.texts import say
 
 FAST = 10
 
@@ -32,12 +34,20 @@ class GridCommands(QObject):
     def __init__(self, grid: ReadingGrid, commands: tuple[Command, ...] = COMMANDS) -> None:
         super().__init__(grid)
         self.grid = grid
-        self.commands = commands
         self.extra: dict[str, Callable[[], None]] = {}
         """Commands that the window around the grid carries out (key sheet)."""
         self._windows_seen = 0
-        self._keys = {QKeySequence(key).toString(): c.id for c in commands for key in c.keys}
+        self.set_commands(commands)
         grid.installEventFilter(self)
+
+    def set_commands(self, commands: tuple[Command, ...]) -> None:
+        """Bind the keys of these commands instead."""
+        self.commands = commands
+        self._keys = {QKeySequence(key).toString(): c.id for c in commands for key in c.keys}
+
+    def tooltip(self, command_id: str) -> str:
+        """Text of a command with the key it has now."""
+        return next(c.tooltip for c in self.commands if c.id == command_id)
 
     def eventFilter(self, _watched: Any, event: Any) -> bool:
         """Key events that no panel took."""
@@ -93,7 +103,7 @@ class GridCommands(QObject):
             panel.set_window(window_preset(what))
         else:
             panel.session.post_notice(
-                f"The window {what} is in Hounsfield units and fits CT only; {series.title} has {volume.unit}."
+                say("grid_commands.the_window_is_in", what=what, title=series.title, unit=volume.unit)
             )
 
     def next_file_window(self) -> None:
@@ -101,7 +111,7 @@ class GridCommands(QObject):
         panel = self.grid.active
         series = panel.scene.series
         if series is None or not series.windows:
-            panel.session.post_notice("The file brings no window of its own.")
+            panel.session.post_notice(say("grid_commands.the_file_brings_no"))
             return
         self._windows_seen += 1
         chosen: Window = series.windows[(self._windows_seen - 1) % len(series.windows)]
@@ -141,16 +151,23 @@ class GridCommands(QObject):
             options.set(marks=order[(order.index(choices.marks) + 1) % len(order)])
         elif what in ("crosshair", "reference_lines", "masks", "same_scale"):
             options.set(**{what: not getattr(choices, what)})
+        elif what == "fill":
+            self._toggle_fill()
         elif what == "smooth":
             panel.set_state(replace(state, smooth=not state.smooth))
         elif what == "invert":
             panel.set_state(replace(state, inverted=not state.inverted))
         else:
             {
-                "fit": self._fit, "focus": grid.focus, "maximise": grid.toggle_maximised,
+                "fit": self._fit, "same_thickness": grid.level_thickness, "focus": grid.focus, "maximise": grid.toggle_maximised,
                 "native": lambda: panel.set_state(replace(state, rotation_degrees=(0.0, 0.0))),
                 "link": self._toggle_link,
             }[what]()
+
+    def _toggle_fill(self) -> None:
+        uid, options = self.grid.session.active_lesion, self.grid.options
+        if uid:
+            options.set_look(uid, replace(options.look(uid), filled=not options.look(uid).filled))
 
     def _fit(self) -> None:
         """Escape drops what is being placed; without that it shows everything."""
@@ -178,14 +195,22 @@ class GridCommands(QObject):
     def _fusion(self, what: str) -> None:
         panel = self.grid.active
         if not panel.state.overlay_id:
-            panel.session.post_notice("No series is fused in this panel; choose one in the panel's menu.")
+            panel.session.post_notice(say("grid_commands.no_series_is_fused"))
             return
-        opacity = panel.state.overlay_opacity
+        state = panel.state
+        if what == "swipe":
+            panel.set_state(replace(state, swipe=0.5 if state.swipe is None else None))
+            return
+        if what == "colours":
+            following = (OVERLAY_COLOURS.index(state.overlay_colours) + 1) % len(OVERLAY_COLOURS)
+            panel.set_state(replace(state, overlay_colours=OVERLAY_COLOURS[following]))
+            return
+        opacity = state.overlay_opacity
         if what == "flicker":
             opacity = 0.0 if opacity > 0 else 0.5
         else:
             opacity = min(1.0, max(0.0, opacity + (0.1 if what == "more" else -0.1)))
-        panel.set_state(replace(panel.state, overlay_opacity=round(opacity, 2)))
+        panel.set_state(replace(state, overlay_opacity=round(opacity, 2)))
 
     def _work(self, what: str) -> None:
         session = self.grid.session

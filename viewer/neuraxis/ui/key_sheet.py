@@ -7,11 +7,12 @@ from html import escape
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from neuraxis.app.commands import COMMANDS, MOUSE_SHEET, Command
+from neuraxis.ui.texts import say
 
 
 def key_sheet_html(commands: tuple[Command, ...] = COMMANDS) -> str:
     """The page: one table a group, three columns of tables of about the same length."""
-    groups: dict[str, list[tuple[str, str]]] = {"Mouse": list(MOUSE_SHEET)}
+    groups: dict[str, list[tuple[str, str]]] = {say("key_sheet.mouse"): list(MOUSE_SHEET)}
     for c in commands:
         groups.setdefault(c.group, []).append((", ".join(c.keys), c.text))
     columns: list[list[str]] = [[], [], []]
@@ -33,7 +34,7 @@ class KeySheet(QDialog):
 
     def __init__(self, commands: tuple[Command, ...] = COMMANDS, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keys and mouse")
+        self.setWindowTitle(say("key_sheet.keys_and_mouse"))
         self.resize(1240, 780)
         page = QTextBrowser(self)
         page.setHtml(key_sheet_html(commands))

@@ -198,6 +198,8 @@ class LayerLinks:
         if not same:
             with self._quietly():
                 self.session.edit_mask(uid, edited)
+            if self.session.case.lesion(uid) is lesion:  # refused: the layer shows the mask that stands
+                self._case_changed(None)
 
 
 def set_limits(layer: Any, window: Window) -> None:

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from neuraxis.domain.study import Study
+from neuraxis.ui.texts import say
 
 
 class LoadReportDialog(QDialog):
@@ -22,22 +23,21 @@ class LoadReportDialog(QDialog):
 
     def __init__(self, study: Study, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("What was read")
+        self.setWindowTitle(say("load_report.what_was_read"))
         self.resize(760, 460)
         report = study.report
         self.summary = QLabel(
-            f"{report.files_seen} files seen = {report.files_loaded} loaded + {len(report.set_apart)} set apart "
-            f"+ {len(report.skipped)} skipped"
+            say("load_report.files_seen_loaded_set", files_seen=report.files_seen, files_loaded=report.files_loaded, len=len(report.set_apart), len2=len(report.skipped))
         )
         self.tree = QTreeWidget(self)
-        self.tree.setHeaderLabels(["What", "Reason"])
+        self.tree.setHeaderLabels([say("load_report.what"), say("load_report.reason")])
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
         refused = [(s.title, s.refusal or "") for s in study.series if s.refusal]
         warned = [(s.title, w) for s in study.series for w in s.warnings]
         for title, rows in (
-            ("Skipped files", [(f.path, f.reason) for f in report.skipped]),
-            ("Set apart: no pictures", [(f.path, f.reason) for f in report.set_apart]),
-            ("Series that are no volume", refused), ("Warnings", warned), ("Notes", [("", n) for n in report.notes]),
+            (say("load_report.skipped_files"), [(f.path, f.reason) for f in report.skipped]),
+            (say("load_report.set_apart_no_pictures"), [(f.path, f.reason) for f in report.set_apart]),
+            (say("load_report.series_that_are_no"), refused), (say("load_report.warnings"), warned), (say("load_report.notes"), [("", n) for n in report.notes]),
         ):
             self._add(title, rows)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

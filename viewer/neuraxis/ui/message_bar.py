@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from neuraxis.app.open_study import Message
 from neuraxis.app.session import StudySession
 from neuraxis.ui.connections import Connections
+from neuraxis.ui.texts import say
 
 
 class MessageBar(QFrame):
@@ -35,8 +36,8 @@ class MessageBar(QFrame):
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         close = QToolButton(self)
         close.setText("✕")
-        close.setToolTip("Dismiss this message")
-        close.setAccessibleName("Dismiss message")
+        close.setToolTip(say("message_bar.dismiss_this_message"))
+        close.setAccessibleName(say("message_bar.dismiss_message"))
         close.clicked.connect(self.dismiss)
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 6, 6, 6)
@@ -59,11 +60,11 @@ class MessageBar(QFrame):
     def show_message(self, message: Any) -> None:
         """Show a `Message`."""
         self.message = message
-        lines = [f"{'⚠ Error' if message.is_error else 'ⓘ Note'}: {message.text}"]
+        lines = [say("message_bar.error" if message.is_error else "message_bar.note", text=message.text)]
         if message.expected:
-            lines.append(f"Expected: {message.expected}")
+            lines.append(say("message_bar.expected", expected=message.expected))
         if message.remedy:
-            lines.append(f"What to do: {message.remedy}")
+            lines.append(say("message_bar.what_to_do", remedy=message.remedy))
         self._text.setText("\n".join(lines))
         edge = "#d55e00" if message.is_error else "#56b4e9"
         self.setStyleSheet(f"#messageBar {{ border-left: 5px solid {edge}; background: palette(alternate-base); }}")
@@ -89,9 +90,9 @@ class ProgressLine(QWidget):
         self._bar = QProgressBar(self)
         self._bar.setFixedWidth(140)
         self._bar.setTextVisible(False)
-        self._bar.setAccessibleName("Progress")
-        self._stop = QPushButton("Stop", self)
-        self._stop.setToolTip("Stop all background work")
+        self._bar.setAccessibleName(say("message_bar.progress"))
+        self._stop = QPushButton(say("message_bar.stop"), self)
+        self._stop.setToolTip(say("message_bar.stop_all_background_work"))
         self._stop.clicked.connect(self.stop_all)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 4, 0)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QLineF, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from neuraxis.app.views import ScreenView
 from neuraxis.ui import theme
 
 MARGIN = 7
-TEXT_SHARE = 0.46
-"""Corner texts take no more of the width than this, so that the letters in the middle stay free."""
+NARROW_PX = 230
+"""Below this width the letters at the top and bottom edge move inside the corner texts, which need the room."""
 NICE_MM = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -39,14 +39,30 @@ def draw_text(painter: QPainter, rect: QRectF, flags: Any, text: str, colour: QC
     painter.drawText(rect, flags, text)
 
 
+def wrapped(text: str, limit_px: float, width_of: Callable[[str], float]) -> list[str]:
+    """The lines of a text, broken at spaces where they are wider than `limit_px`."""
+    lines = []
+    for whole in text.split("\n"):
+        line = ""
+        for word in whole.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line.strip() and width_of(longer) > limit_px:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    return lines
+
+
 def draw_backed_lines(
-    painter: QPainter, area: QRectF, text: str, colour: QColor, *, right: bool, bottom: bool
+    painter: QPainter, area: QRectF, text: str, colour: QColor, *, right: bool, bottom: bool, limit_px: float = 1e6
 ) -> QRectF:
     """Lines of text in a corner on a dark plate that lets the picture through; returns the plate."""
     metrics = painter.fontMetrics()
-    lines = text.split("\n")
-    limit = int(area.width() * TEXT_SHARE)
-    lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, limit) for line in lines]
+    lines = [
+        metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, int(limit_px))
+        for line in wrapped(text, limit_px, metrics.horizontalAdvance)
+    ]
     width = max(metrics.horizontalAdvance(line) for line in lines) + 6
     height = metrics.height() * len(lines) + 2
     x = area.right() - width if right else area.left()
@@ -65,26 +81,36 @@ def draw_backed_lines(
 def draw_plate(painter: QPainter, at: QPointF, text: str, colour: QColor) -> None:
     """A label beside a drawing, on a dark plate."""
     painter.setFont(theme.panel_font(9))
-    metrics = painter.fontMetrics()
-    lines = text.split("\n")
-    width = max(metrics.horizontalAdvance(line) for line in lines) + 6
-    room = QRectF(at.x(), at.y(), width / TEXT_SHARE + 2, metrics.height() * len(lines) + 2)
-    draw_backed_lines(painter, room, text, colour, right=False, bottom=False)
+    draw_backed_lines(painter, QRectF(at.x(), at.y(), 0, 0), text, colour, right=False, bottom=False)
 
 
-def draw_corners(painter: QPainter, area: QRectF, texts: CornerTexts) -> float:
-    """Corner texts; returns the lower edge of the one at the top right."""
+def draw_corners(painter: QPainter, area: QRectF, texts: CornerTexts) -> dict[str, QRectF]:
+    """Corner texts; returns the plate of each corner that holds one, by the field's name."""
     inner = area.adjusted(4, 4, -4, -4)
+    painter.setFont(theme.panel_font(12, bold=True))
+    letter = 0 if area.width() < NARROW_PX else painter.fontMetrics().horizontalAdvance("AH") / 2 + 4
     painter.setFont(theme.panel_font(9))
-    below = inner.top()
-    for text, right, bottom in (
-        (texts.top_left, False, False), (texts.bottom_left, False, True), (texts.bottom_right, True, True),
-        (texts.top_right, True, False),
+    limit = inner.width() / 2 - letter - 7
+    plates = {}
+    for corner, right, bottom in (
+        ("top_left", False, False), ("bottom_left", False, True), ("bottom_right", True, True),
+        ("top_right", True, False),
     ):
+        text = getattr(texts, corner)
         if text:
-            plate = draw_backed_lines(painter, inner, text, theme.TEXT, right=right, bottom=bottom)
-            below = plate.bottom() if right and not bottom else below
-    return float(below)
+            plates[corner] = draw_backed_lines(
+                painter, inner, text, theme.TEXT, right=right, bottom=bottom, limit_px=limit
+            )
+    return plates
+
+
+def room_for_letters(area: QRectF, plates: dict[str, QRectF]) -> QRectF:
+    """Where the letters stand: at the edges; in a narrow panel the upper and lower one inside the corner texts."""
+    if area.width() >= NARROW_PX and not any(name.startswith("topbadge") for name in plates):
+        return area
+    top = max((p.bottom() for name, p in plates.items() if name.startswith("top")), default=area.top())
+    bottom = min((p.top() for name, p in plates.items() if name.startswith("bottom")), default=area.bottom())
+    return QRectF(area.left(), top, area.width(), bottom - top)
 
 
 def draw_letters(painter: QPainter, area: QRectF, letters: tuple[str, str, str, str]) -> None:
@@ -119,9 +145,8 @@ def draw_scale_bar(painter: QPainter, area: QRectF, mm_per_pixel: float) -> None
         ])
     painter.setFont(theme.panel_font(8))
     text = f"{length_mm} mm"
-    width = painter.fontMetrics().horizontalAdvance(text) + 6
-    room = QRectF(x - 8 - width, y + length / 2 - 8, width / TEXT_SHARE + 2, 16)
-    draw_backed_lines(painter, room, text, theme.TEXT, right=False, bottom=False)
+    room = QRectF(x - 8, y + length / 2 - 8, 0, 16)
+    draw_backed_lines(painter, room, text, theme.TEXT, right=True, bottom=False)
 
 
 def draw_crosshair(painter: QPainter, area: QRectF, at: QPointF, *, registered: bool) -> None:
@@ -139,30 +164,89 @@ def draw_crosshair(painter: QPainter, area: QRectF, at: QPointF, *, registered: 
     painter.drawLines(lines)
 
 
-def draw_badges(painter: QPainter, area: QRectF, badges: Sequence[str], top: float) -> None:
-    """Small plates under the top right corner text."""
+def draw_badges(painter: QPainter, area: QRectF, badges: Sequence[str], plates: dict[str, QRectF]) -> None:
+    """Small plates under the top right corner text; they join `plates` where they reach into the middle."""
     painter.setFont(theme.panel_font(8, bold=True))
     metrics = painter.fontMetrics()
-    y = top
-    for text in badges:
+    y = 3.0 + float(plates["top_right"].bottom() if "top_right" in plates else area.top() + 4)
+    for badge in badges:
+        text = metrics.elidedText(badge, Qt.TextElideMode.ElideRight, int(area.width() - 2 * MARGIN - 10))
         width = metrics.horizontalAdvance(text) + 10
         plate = QRectF(area.right() - MARGIN - width, y, width, metrics.height() + 2)
+        if "top_left" in plates and plate.intersects(plates["top_left"]):
+            plate.moveTop(plates["top_left"].bottom() + 3)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.BADGE_BACK)
         painter.drawRoundedRect(plate, 3, 3)
         painter.setPen(theme.BADGE_TEXT)
         painter.drawText(plate, Qt.AlignmentFlag.AlignCenter, text)
-        y += plate.height() + 3
+        if plate.left() < area.center().x() + MARGIN:
+            plates[f"topbadge{len(plates)}"] = plate
+        y = plate.bottom() + 3
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-def draw_outline(painter: QPainter, segments: NDArray[np.float64], colour: QColor, *, active: bool) -> None:
+def draw_outline(
+    painter: QPainter, segments: NDArray[np.float64], colour: QColor, *, active: bool,
+    line: Qt.PenStyle = Qt.PenStyle.SolidLine,
+) -> None:
     """Outline of a mask given as screen segments (n, 2, 2)."""
     lines = [QLineF(a[0], a[1], b[0], b[1]) for a, b in segments]
     painter.setPen(QPen(theme.SHADOW, 2.6))
     painter.drawLines(lines)
-    painter.setPen(QPen(colour, 1.5 if active else 1.0))
+    pen = QPen(colour, 1.5 if active else 1.0, line)
+    if line is not Qt.PenStyle.SolidLine:
+        painter.setPen(pen)
+        for path in joined(segments):  # dashes begin anew with every line, so edges are joined first
+            painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in path]))
+        return
+    painter.setPen(pen)
     painter.drawLines(lines)
+
+
+def joined(segments: NDArray[np.float64]) -> list[list[tuple[float, float]]]:
+    """Segments (n, 2, 2) that meet at their ends as as few paths as a walk along them finds."""
+    ends: dict[tuple[float, float], list[int]] = {}
+    points = [[(round(float(x), 3), round(float(y), 3)) for x, y in pair] for pair in segments]
+    for number, pair in enumerate(points):
+        for end in pair:
+            ends.setdefault(end, []).append(number)
+    unused, paths = set(range(len(points))), []
+    while unused:
+        number = unused.pop()
+        path = list(points[number])
+        while True:
+            follow = next((k for k in ends[path[-1]] if k in unused), None)
+            if follow is None:
+                break
+            unused.discard(follow)
+            a, b = points[follow]
+            path.append(b if a == path[-1] else a)
+        paths.append(path)
+    return paths
+
+
+def draw_lesion_number(painter: QPainter, segments: NDArray[np.float64], text: str, colour: QColor) -> None:
+    """The number of a lesion outside the upper right of its outline."""
+    points = segments.reshape(-1, 2)
+    painter.setFont(theme.panel_font(8, bold=True))
+    at = QRectF(float(points[:, 0].max()) + 3, float(points[:, 1].min()) - 15, 30, 15)
+    draw_text(painter, at, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, text, colour)
+
+
+def draw_swipe(painter: QPainter, area: QRectF, x: float) -> None:
+    """The border between two series, with a grip in the middle."""
+    for colour, width in ((theme.SHADOW, 3.0), (theme.LETTER, 1.2)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLine(QLineF(x, area.top(), x, area.bottom()))
+    painter.setBrush(theme.LETTER)
+    painter.setPen(QPen(theme.SHADOW, 1))
+    middle = area.top() + area.height() * 0.75
+    painter.drawPolygon(QPolygonF([
+        QPointF(x - 10, middle), QPointF(x - 3, middle - 6), QPointF(x - 3, middle + 6)]))
+    painter.drawPolygon(QPolygonF([
+        QPointF(x + 10, middle), QPointF(x + 3, middle - 6), QPointF(x + 3, middle + 6)]))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def draw_reference_line(painter: QPainter, view: ScreenView, ends_lps_mm: NDArray[np.float64]) -> None:

@@ -18,6 +18,8 @@ from neuraxis.ui.placing import Placing
 if TYPE_CHECKING:
     from neuraxis.ui.slice_panel import SlicePanel
 
+GRIP_PX = 6
+"""How near to the border of a swipe the mouse takes hold of it."""
 CLICK_PX = 4
 """A press that moves less than this is a click."""
 FAST_STEP = 10
@@ -44,6 +46,7 @@ class PanelMouse:
         self._window: Window | None = None
         self._wheel_rest = 0.0
         self._scroll_rest = 0.0
+        self._swiping = False
         self.placing = Placing(panel)
 
     def press(self, event: Any) -> None:
@@ -54,6 +57,9 @@ class PanelMouse:
         self._start = self._last = event.position()
         self._window = self.panel.scene.window()
         self._scroll_rest = 0.0
+        self._swiping = self._button == Qt.MouseButton.LeftButton and self.is_on_swipe(self._start)
+        if self._swiping:
+            return
         if self._button == Qt.MouseButton.LeftButton and not self.placing.grab_handle(self._start):
             tool = self._tool(event)
             if tool in PLACING:
@@ -67,6 +73,9 @@ class PanelMouse:
         if self._button is None:
             reading = self.panel.scene.reading_at(at.x(), at.y())
             self.panel.hovered.emit(self.panel, reading)
+            shape = Qt.CursorShape.SplitHCursor if self.is_on_swipe(at) else Qt.CursorShape.ArrowCursor
+            if self.panel.cursor().shape() != shape:
+                self.panel.setCursor(shape)
             if self.placing.is_busy:
                 self.placing.move(at)
             return
@@ -75,6 +84,10 @@ class PanelMouse:
         self._moved = True
         delta = at - self._last
         self._last = at
+        if self._swiping:
+            share = min(1.0, max(0.0, at.x() / max(1, self.panel.width())))
+            self.panel.set_state(replace(self.panel.state, swipe=share))
+            return
         if self._button == Qt.MouseButton.LeftButton and self.placing.is_busy:
             self.placing.move(at)
             return
@@ -86,11 +99,19 @@ class PanelMouse:
             return
         button, moved, self._button = self._button, self._moved, None
         self.panel.scene.coarse = False
-        if button == Qt.MouseButton.LeftButton and self.placing.is_busy:
+        if self._swiping:
+            self._swiping = False
+        elif button == Qt.MouseButton.LeftButton and self.placing.is_busy:
             self.placing.release(event.position(), moved=moved)
         elif not moved:
             self._click(button, event)
         self.panel.update()
+
+    def is_on_swipe(self, at: QPointF) -> bool:
+        """Whether the mouse is on the border between two series."""
+        swipe = self.panel.state.swipe
+        shown = swipe is not None and bool(self.panel.state.overlay_id)
+        return shown and abs(at.x() - (swipe or 0.0) * self.panel.width()) <= GRIP_PX
 
     def double_click(self, event: Any) -> bool:
         """Whether the tool took the double click."""

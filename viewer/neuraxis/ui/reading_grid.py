@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QWidget
 
-from neuraxis.app.hanging import Hanging, best_hanging, hang, hanging
+from neuraxis.app.hanging import Hanging, best_hanging, hang, hang_two_dates, hanging
 from neuraxis.app.options import ReadingOptions
 from neuraxis.app.panel_state import PanelState
+from neuraxis.app.pictures import prepare_tools
 from neuraxis.app.session import StudySession
-from neuraxis.app.views import ScreenView, vector3
+from neuraxis.app.study_labels import newest_first
 from neuraxis.ui.connections import Connections
+from neuraxis.ui.panels_together import (
+    follow,
+    level_scales,
+    level_thickness,
+    readings_text,
+    refresh_references,
+)
 from neuraxis.ui.slice_panel import SlicePanel
+from neuraxis.ui.texts import say
 
 CINE_MS = 100
 
@@ -47,6 +54,7 @@ class ReadingGrid(QWidget):
         self.panels: list[SlicePanel] = []
         self._active = 0
         self._maximised = False
+        self._hung: tuple[PanelState, ...] = ()
         self._layout = QGridLayout(self)
         self._layout.setSpacing(2)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -59,6 +67,7 @@ class ReadingGrid(QWidget):
         self._after_resize.timeout.connect(self._level_scales)
         self._links = Connections(self)
         self._links.connect(session.study_changed, self.hang_study)
+        self._links.connect(session.labels_changed, self._dates_known)
         self._links.connect(session.point_changed, self._refresh_references)
         self._links.connect(self.options.changed, self._refresh_references)
         self.set_layout(1, 1, (PanelState(),))
@@ -89,6 +98,7 @@ class ReadingGrid(QWidget):
         """Rows and columns of panels; panels that exist are used again, missing states give empty panels."""
         count = rows * columns
         self._maximised = False
+        self._active = min(self._active, count - 1)  # panels tell of their new state while they are being set
         while len(self.panels) > count:
             self._remove(self.panels.pop())
         for panel in self.panels:
@@ -104,7 +114,6 @@ class ReadingGrid(QWidget):
             panel.set_state(states[number] if number < len(states) else PanelState())
             self._layout.addWidget(panel, number // columns, number % columns)
             panel.show()
-        self._active = min(self._active, count - 1)
         self._mark_active()
         self._level_scales()
 
@@ -124,7 +133,32 @@ class ReadingGrid(QWidget):
     def apply_protocol(self, protocol: Hanging) -> None:
         """Hang the study by a protocol."""
         chosen = self.active.state.series_id
-        self.set_layout(protocol.rows, protocol.columns, hang(protocol, self.session.series, chosen))
+        states = hang(protocol, self.session.series, chosen, self.study_uids)
+        self.set_layout(protocol.rows, protocol.columns, states)
+
+    @property
+    def study_uids(self) -> tuple[str, ...]:
+        """The open studies, newest first as far as their days are known."""
+        return newest_first((s.study_uid for s in self.session.series), self.session.labels)
+
+    def compare_dates(self, prior_uid: str = "") -> None:
+        """Hang the newest study beside an earlier one, the same roles of both; default: the one before it."""
+        uids = self.study_uids
+        if len(uids) < 2:
+            self.session.post_notice(say("reading_grid.only_one_study_is"))
+            return
+
+        def act() -> None:
+            self.set_layout(*hang_two_dates(self.session.series, uids[0], prior_uid or uids[1]))
+
+        self.session.guard(act)
+
+    def _dates_known(self) -> None:
+        """Where several studies are open and nobody has changed the panels yet, the newest ones are hung."""
+        if len(self.study_uids) > 1 and self._hung == tuple(p.state for p in self.panels):
+            self._hang_best()
+        for panel in self.panels:
+            panel.update()
 
     def hang_study(self) -> None:
         """Hang what was opened: the picture that is seen first is loaded first, the rest follows behind."""
@@ -132,11 +166,17 @@ class ReadingGrid(QWidget):
         if self.session.study is None:
             self.set_layout(1, 1, (PanelState(),))
             return
-        protocol, states = best_hanging(self.session.series)
-        self._active = 0
-        self.set_layout(protocol.rows, protocol.columns, states)
+        self._hang_best()
         for series in self.session.series:
             self.session.request_volume(series.id)
+        self.session.jobs.start(
+            say("reading_grid.preparing_tools"), "prepare", lambda _job: prepare_tools(), lambda _none: None, lambda _error: None,
+        )
+
+    def _hang_best(self) -> None:
+        protocol, self._hung = best_hanging(self.session.series, self.study_uids)
+        self._active = 0
+        self.set_layout(protocol.rows, protocol.columns, self._hung)
 
     def _new_panel(self) -> SlicePanel:
         panel = SlicePanel(self.session, self.options, parent=self)
@@ -209,14 +249,7 @@ class ReadingGrid(QWidget):
 
     def _level_scales(self) -> None:
         """Panels that nobody zoomed show a millimetre in the same size: that of the largest field."""
-        for panel in self.panels:
-            panel.scene.least_mm_per_pixel = 0.0
-        if self.options.now.same_scale:
-            fits = [p.scene.fit_mm_per_pixel() for p in self.panels if p.state.series_id]
-            for panel in self.panels:
-                panel.scene.least_mm_per_pixel = max(fits, default=0.0)
-        for panel in self.panels:
-            panel.update()
+        level_scales(self.panels, same=self.options.now.same_scale)
 
     def _moved(self, panel: Any, factor: float, dx_mm: float, dy_mm: float) -> None:
         if not self.options.now.same_scale:
@@ -226,26 +259,12 @@ class ReadingGrid(QWidget):
             return
         for other in self.panels:
             if other is not panel and other.state.series_id:
-                self._follow(panel, view, other, factor, dx_mm, dy_mm)
+                follow(panel, view, other, factor, dx_mm, dy_mm)
                 other.update()
 
-    def _follow(
-        self, panel: SlicePanel, view: ScreenView, other: SlicePanel, factor: float, dx_mm: float, dy_mm: float
-    ) -> None:
-        """Another panel takes the scale; the middle too where its plane is the same and the point is known there."""
-        scene, theirs = other.scene, other.scene.view()
-        series, source = scene.series, panel.scene.series
-        if theirs is None or series is None or source is None:
-            return
-        same_plane = other.state.orientation is panel.state.orientation
-        way = self.session.link(source, series).registration
-        if same_plane and way is not None:
-            scene.show_at(vector3(way.apply(view.centre_lps_mm)), view.mm_per_pixel)
-        elif factor != 1.0:
-            anchor = theirs.screen_from_lps(scene.point) if scene.point else np.array([0.0, 0.0])
-            scene.zoom(theirs.mm_per_pixel / view.mm_per_pixel, float(anchor[0]), float(anchor[1]))
-        elif same_plane:
-            scene.pan(dx_mm / theirs.mm_per_pixel, dy_mm / theirs.mm_per_pixel)
+    def level_thickness(self) -> None:
+        """Thinner series are shown as mean slabs as thick as the thickest slices here; once more takes that back."""
+        level_thickness(self.panels)
 
     def focus(self, field_mm: float = 60.0) -> None:
         """Every panel zooms on the linked point."""
@@ -262,43 +281,14 @@ class ReadingGrid(QWidget):
     def _refresh_references(self) -> None:
         if not self.options.now.reference_lines or not self.panels:
             return
-        active = self.active
-        view, source = active.scene.view(), active.scene.series
-        for panel in self.panels:
-            series = panel.scene.series
-            panel.reference_views = []
-            if panel is active or view is None or source is None or series is None:
-                continue
-            way = self.session.link(source, series).registration
-            if way is not None:
-                turn = way.array[:3, :3]
-                panel.reference_views = [replace(
-                    view, centre_lps_mm=vector3(way.apply(view.centre_lps_mm)), right=vector3(turn @ view.right),
-                    down=vector3(turn @ view.down),
-                )]
-            panel.update()
+        refresh_references(self.active, self.panels)
 
     def _seed(self, series_id: str, point: Any) -> None:
         self.session.guard(lambda: (self.session.segment_at(series_id, point), None)[1])
 
     def _hovered(self, panel: Any, reading: Any) -> None:
         """The voxel under the mouse, and what the other series hold at that point."""
-        series = panel.scene.series
-        if reading is None or series is None:
-            self.hovered.emit("")
-            return
-        parts = [f"{series.role.role.value} {reading.text}"]
-        told = {series.id}
-        for other in self.panels:
-            theirs = other.scene.series
-            if theirs is None or theirs.id in told or other.scene.volume is None:
-                continue
-            told.add(theirs.id)
-            way = self.session.link(series, theirs).registration
-            if way is not None:
-                there = other.scene.reading_of(vector3(way.apply(reading.point_lps_mm)))
-                parts.append(f"{theirs.role.role.value} {there.number}")
-        self.hovered.emit("   |   ".join(parts))
+        self.hovered.emit("" if reading is None else readings_text(panel, reading, self.panels))
 
     # Cine
 

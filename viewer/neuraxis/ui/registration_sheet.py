@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from neuraxis.app.session import StudySession
 from neuraxis.ui.connections import Connections
+from neuraxis.ui.texts import say
 
 
 class RegistrationSheet(QWidget):
@@ -27,9 +28,9 @@ class RegistrationSheet(QWidget):
         super().__init__(parent)
         self.session = session
         self.tree = QTreeWidget(self)
-        self.tree.setHeaderLabels(["Frame of reference", "Linked"])
+        self.tree.setHeaderLabels([say("registration_sheet.frame_of_reference"), say("registration_sheet.linked")])
         self.tree.setRootIsDecorated(False)
-        self.tree.setAccessibleName("Frames of reference")
+        self.tree.setAccessibleName(say("registration_sheet.frames_of_reference"))
         self.tree.setMaximumHeight(92)
         self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
@@ -37,9 +38,9 @@ class RegistrationSheet(QWidget):
         self.proposal = QLabel(self)
         self.proposal.setWordWrap(True)
         self.proposal.setTextFormat(Qt.TextFormat.PlainText)
-        self.register = self._button("Register", "Find the rigid map between the frames", self.start)
-        self.accept = self._button("Accept", "Link the frames by this map", session.accept_registration)
-        self.reject = self._button("Reject", "Drop this map", session.reject_registration)
+        self.register = self._button(say("registration_sheet.register"), say("registration_sheet.find_the_rigid_map"), self.start)
+        self.accept = self._button(say("registration_sheet.accept"), say("registration_sheet.link_the_frames_by"), session.accept_registration)
+        self.reject = self._button(say("registration_sheet.reject"), say("registration_sheet.drop_this_map"), session.reject_registration)
         buttons = QHBoxLayout()
         for button in (self.register, self.accept, self.reject):
             buttons.addWidget(button)
@@ -48,6 +49,7 @@ class RegistrationSheet(QWidget):
         column.addWidget(self.tree)
         column.addWidget(self.proposal)
         column.addLayout(buttons)
+        column.addStretch(1)
         self._links = Connections(self)
         self._links.connect(session.study_changed, self.refresh)
         self._links.connect(session.proposal_changed, self.refresh)
@@ -80,15 +82,14 @@ class RegistrationSheet(QWidget):
         for number, series in enumerate(frames.values()):
             names = ", ".join(dict.fromkeys(s.role.role.value for s in series))
             state = "reference" if number == 0 else self.session.link(next(iter(frames.values()))[0], series[0]).label
-            item = QTreeWidgetItem([names, state])
+            item = QTreeWidgetItem([names, state.replace(", ", "\n")])
             item.setToolTip(0, "\n".join(s.title for s in series))
             self.tree.addTopLevelItem(item)
         proposal = self.session.proposal
         self.proposal.setVisible(proposal is not None)
         if proposal is not None:
             self.proposal.setText(
-                f"Found: residual {proposal.residual_mm:.1f} mm ({proposal.method}).\n"
-                "Look at the crosshair in both series, then accept or reject."
+                say("registration_sheet.found_residual_mm_look", residual_mm=proposal.residual_mm, method=proposal.method)
             )
         self.accept.setEnabled(proposal is not None)
         self.reject.setEnabled(proposal is not None)

@@ -17,12 +17,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from neuraxis.app.options import ReadingOptions
+from neuraxis.app.panel_texts import role_word
 from neuraxis.app.pictures import grey_picture, native_picture, slice_count
 from neuraxis.app.session import StudySession
+from neuraxis.app.study_labels import StudyLabel, newest_first
 from neuraxis.app.views import Orientation, native_view
-from neuraxis.domain.study import Confidence, Role, Series
+from neuraxis.domain.study import Role, Series
 from neuraxis.ui.connections import Connections
 from neuraxis.ui.slice_panel import SERIES_MIME
+from neuraxis.ui.texts import say
 
 THUMBNAIL = 56
 _ID = Qt.ItemDataRole.UserRole
@@ -42,11 +46,9 @@ class SeriesTree(QTreeWidget):
 
 def series_line(series: Series) -> str:
     """Two lines for the list: role with a mark where it is not certain, number, slices; description."""
-    role = series.role.role.value
-    if series.role.confidence is not Confidence.CERTAIN:
-        role += f" ({series.role.confidence.value})"
+    role = role_word(series)
     number = f"  #{series.number}" if series.number is not None else ""
-    size = f"{series.frames} slices" if series.is_volume else f"{series.frames} pictures, no volume"
+    size = say("study_browser.slices", frames=series.frames) if series.is_volume else say("study_browser.pictures_no_volume", frames=series.frames)
     warning = "  ⚠" if series.warnings or series.refusal else ""
     return f"{role}{number}  ·  {size}{warning}\n{series.description or '(no description)'}"
 
@@ -58,7 +60,7 @@ def series_tooltip(series: Series) -> str:
         x, y, z = series.geometry.spacing_xyz_mm
         lines.append(f"{series.columns} x {series.rows} x {series.frames}, {x:.3g} x {y:.3g} x {z:.3g} mm")
     if series.refusal:
-        lines.append(f"no volume: {series.refusal}")
+        lines.append(say("study_browser.no_volume", reason=series.refusal))
     lines += [f"⚠ {w}" for w in series.warnings]
     return "\n".join(lines)
 
@@ -77,17 +79,20 @@ class StudyBrowser(QWidget):
     layer_requested = Signal(str)
     report_requested = Signal()
 
-    def __init__(self, session: StudySession, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: StudySession, parent: QWidget | None = None, options: ReadingOptions | None = None
+    ) -> None:
         super().__init__(parent)
+        self.options = options or ReadingOptions()
         self.session = session
         self.has_layers = False
         self.tree = SeriesTree(self)
         self.tree.setHeaderHidden(True)
         self.tree.setIconSize(QSize(THUMBNAIL, THUMBNAIL))
         self.tree.setDragEnabled(True)
-        self.tree.setIndentation(8)
+        self.tree.setIndentation(5)
         self.tree.setUniformRowHeights(False)
-        self.tree.setAccessibleName("Series of the study")
+        self.tree.setAccessibleName(say("study_browser.series_of_the_study"))
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -100,8 +105,11 @@ class StudyBrowser(QWidget):
         column.addWidget(self.tree, 1)
         column.addWidget(self.report_button)
         self._items: dict[str, QTreeWidgetItem] = {}
+        self._names_shown = True
         self._links = Connections(self)
         self._links.connect(session.study_changed, self.refresh)
+        self._links.connect(session.labels_changed, self.refresh)
+        self._links.connect(self.options.changed, self._names_changed)
         self._links.connect(session.series_added, self._added)
         self._links.connect(session.volume_loaded, self._set_thumbnail)
         self._links.connect(session.volume_failed, self._failed)
@@ -120,20 +128,43 @@ class StudyBrowser(QWidget):
         self.report_button.setVisible(study is not None)
         if study is None:
             return
-        uids = list(dict.fromkeys(s.study_uid for s in self.session.series))
-        for number, uid in enumerate(uids, start=1):
+        self._names_shown = self.options.now.show_names
+        above: dict[tuple[str, str], QTreeWidgetItem] = {}
+        for number, uid in enumerate(newest_first((s.study_uid for s in self.session.series), self.session.labels), 1):
             series = [s for s in self.session.series if s.study_uid == uid]
-            top = QTreeWidgetItem([f"Study {number}: {len(series)} series"])
-            top.setFlags(Qt.ItemFlag.ItemIsEnabled)
-            self.tree.addTopLevelItem(top)
+            label = self.session.labels.get(uid)
+            patient = (label.patient_id, label.patient_name) if label else ("", uid)
+            if patient not in above:
+                above[patient] = self._heading(self._patient_line(label, len(above) + 1), self.tree)
+            top = self._heading(self._study_line(label, number, len(series)), above[patient])
             for s in series:
                 top.addChild(self._item(s))
-            top.setExpanded(True)
         report = study.report
         out = len(report.skipped) + len(report.set_apart)
-        self.report_button.setText(f"{report.files_seen} files: {out} left out …" if out else
-                                   f"{report.files_seen} files: all read")
-        self.report_button.setToolTip("What was read, what was left out and why")
+        self.report_button.setText(say("study_browser.files_left_out", files_seen=report.files_seen, out=out) if out else
+                                   say("study_browser.files_all_read", files_seen=report.files_seen))
+        self.report_button.setToolTip(say("study_browser.what_was_read_what"))
+
+    def _heading(self, text: str, above: Any) -> QTreeWidgetItem:
+        item = QTreeWidgetItem(above, [text])
+        item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        item.setToolTip(0, text)
+        item.setExpanded(True)
+        return item
+
+    def _patient_line(self, label: StudyLabel | None, number: int) -> str:
+        if label is None or not self.options.now.show_names or not (label.patient_name or label.patient_id):
+            return f"Patient {number}"
+        return f"{label.patient_name or '(no name)'}  ·  {label.patient_id or 'no ID'}"
+
+    def _study_line(self, label: StudyLabel | None, number: int, series: int) -> str:
+        if label is None or not label.day or not self.options.now.show_names:
+            return say("study_browser.study_series", number=number, series=series)
+        return say("study_browser.series", day=label.day, description=label.description, series=series)
+
+    def _names_changed(self) -> None:
+        if self.options.now.show_names is not self._names_shown:
+            self.refresh()
 
     def _added(self, series_id: str) -> None:
         self.refresh()
@@ -177,7 +208,7 @@ class StudyBrowser(QWidget):
     def _failed(self, series_id: str, message: Any) -> None:
         item = self._items.get(series_id)
         if item is not None:
-            item.setText(0, item.text(0) + "  ✘ could not be read")
+            item.setText(0, item.text(0) + say("study_browser.could_not_be_read"))
             item.setToolTip(0, f"{item.toolTip(0)}\n✘ {message.text}")
 
     def _activated(self, item: QTreeWidgetItem, _column: int) -> None:
@@ -196,15 +227,15 @@ class StudyBrowser(QWidget):
     def series_menu(self, series_id: str) -> QMenu:
         """Show, correct the role, open as layer."""
         menu = QMenu(self)
-        menu.addAction("Show in the active panel", lambda: self.series_chosen.emit(series_id))
+        menu.addAction(say("study_browser.show_in_the_active"), lambda: self.series_chosen.emit(series_id))
         if self.has_layers:
-            menu.addAction("Show as napari layer", lambda: self.layer_requested.emit(series_id))
-        minus = menu.addMenu("Subtract from it")
+            menu.addAction(say("study_browser.show_as_napari_layer"), lambda: self.layer_requested.emit(series_id))
+        minus = menu.addMenu(say("study_browser.subtract_from_it"))
         series = self.session.find_series(series_id)
         for other in self.session.series:
             if series is not None and series.is_volume and other.is_volume and other.id != series_id:
                 minus.addAction(other.title, lambda pre=other: self.session.subtract(series, pre))
-        roles = menu.addMenu("Correct the role")
+        roles = menu.addMenu(say("study_browser.correct_the_role"))
         for role in Role:
             roles.addAction(role.value, lambda r=role: self.session.set_role(series_id, r))
         return menu

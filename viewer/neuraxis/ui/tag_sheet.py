@@ -26,12 +26,13 @@ from neuraxis.domain.lexicon import Lexicon, load_lexicon
 from neuraxis.domain.tag import Evidence, Tag
 from neuraxis.ui import theme
 from neuraxis.ui.connections import Connections
+from neuraxis.ui.dural_tail_form import DuralTailForm
+from neuraxis.ui.texts import say
 
 _CONCEPT = Qt.ItemDataRole.UserRole
-NOT_REPORTED = "not reported"
+NOT_REPORTED = say("tag_sheet.not_reported")
 HINT = (
-    "Segment a lesion, then collect evidence. The program shows what the voxels say of each tag; "
-    "you decide what is reported."
+    say("tag_sheet.segment_a_lesion_then")
 )
 
 
@@ -65,7 +66,7 @@ def evidence_html(tag: Tag, lexicon: Lexicon, titles: dict[str, str]) -> str:
 
 
 def _evidence_block(evidence: Evidence, titles: dict[str, str]) -> str:
-    number = "not computed"
+    number = say("tag_sheet.not_computed")
     if evidence.value is not None:
         spread = f" ± {evidence.uncertainty:.3g}" if evidence.uncertainty else ""
         unit = "" if evidence.unit in ("1", "ratio") else f" {evidence.unit}"
@@ -97,26 +98,27 @@ class TagSheet(QWidget):
         self.session = session
         self.lexicon = load_lexicon()
         self.tree = QTreeWidget(self)
-        self.tree.setHeaderLabels(["Tag", "Value", "Voxels say"])
+        self.tree.setHeaderLabels([say("tag_sheet.tag"), say("tag_sheet.value"), say("tag_sheet.voxels_say")])
         self.tree.setRootIsDecorated(False)
         self.tree.setAlternatingRowColors(True)
-        self.tree.setAccessibleName("Tags of the active lesion")
+        self.tree.setAccessibleName(say("tag_sheet.tags_of_the_active"))
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Interactive)
+        self.tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+        self.tree.header().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.tree.header().setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
-        self.tree.header().resizeSection(1, 150)
+        self.tree.header().resizeSection(0, self.fontMetrics().horizontalAdvance(say("tag_sheet.susceptibility_blooming")) + 8)
         self.tree.header().setStretchLastSection(False)
         self.tree.currentItemChanged.connect(self._show_evidence)
         self.evidence = QTextBrowser(self)
-        self.evidence.setAccessibleName("Evidence for the chosen tag")
+        self.evidence.setAccessibleName(say("tag_sheet.evidence_for_the_chosen"))
         self.hint = QLabel(HINT, self)
         self.hint.setWordWrap(True)
-        self.collect = self._button("Collect evidence", "Measure what the voxels say of every tag", self._collect)
-        self.next = self._button("Next open tag", "The next tag without your word", self.next_open)
-        self.show_point = self._button("Show place", "Crosshair to where this evidence was measured", self._show_place)
+        self.collect = self._button(say("tag_sheet.collect_evidence"), say("tag_sheet.measure_what_the_voxels"), self._collect)
+        self.next = self._button(say("tag_sheet.next_open_tag"), say("tag_sheet.the_next_tag_without"), self.next_open)
+        self.show_point = self._button(say("tag_sheet.show_place"), say("tag_sheet.crosshair_to_where_this"), self._show_place)
+        self.tail = self._button(say("tag_sheet.dural_tail"), say("tag_sheet.answer_the_three_criteria"), self.ask_dural_tail)
         buttons = QHBoxLayout()
-        for button in (self.collect, self.next, self.show_point):
+        for button in (self.collect, self.next, self.show_point, self.tail):
             buttons.addWidget(button)
         split = QSplitter(Qt.Orientation.Vertical, self)
         split.addWidget(self.tree)
@@ -151,6 +153,7 @@ class TagSheet(QWidget):
     def _refresh(self, _what: Any) -> None:
         lesion = self.session.case.lesion(self.session.active_lesion)
         self.collect.setEnabled(lesion is not None)
+        self.tail.setEnabled(lesion is not None)
         tags = self.tags()
         self.next.setEnabled(bool(tags))
         self.hint.setVisible(not tags)
@@ -171,14 +174,14 @@ class TagSheet(QWidget):
         item.setData(0, _CONCEPT, tag.concept)
         item.setForeground(2, theme.VERDICT_COLOURS[tag.verdict])
         item.setToolTip(0, word_of(self.lexicon, tag.concept))
-        word = "your word" if tag.asserted_by else "suggested by the voxels, not reported until you choose it"
+        word = say("tag_sheet.your_word") if tag.asserted_by else say("tag_sheet.suggested_by_the_voxels")
         item.setToolTip(1, word)
         self.tree.addTopLevelItem(item)
         self.tree.setItemWidget(item, 1, self._value_box(tag))
 
     def _value_box(self, tag: Tag) -> QComboBox:
         box = QComboBox()
-        box.setAccessibleName(f"Value of {word_of(self.lexicon, tag.concept)}")
+        box.setAccessibleName(say("tag_sheet.value_of", concept=word_of(self.lexicon, tag.concept)))
         box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         values = list(self.lexicon.values(tag.concept)) if (tag.concept, "") in self.lexicon else []
         values += [v for v, _, _ in tag.values if v not in values]
@@ -207,6 +210,21 @@ class TagSheet(QWidget):
             self.register_requested.emit()
         self.session.guard(lambda: (self.session.collect_tags(self.session.active_lesion), None)[1])
 
+    def ask_dural_tail(self) -> DuralTailForm:
+        """Ask the three questions for the active lesion; the evidence follows the answers."""
+        uid = self.session.active_lesion
+        form = DuralTailForm(self.session, self.session.case.dural_tails.get(uid), self)
+        form.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        form.accepted.connect(lambda: self._answered(uid, form))
+        form.open()
+        return form
+
+    def _answered(self, uid: str, form: DuralTailForm) -> None:
+        answers = form.answers()
+        if answers is not None:
+            self._select("dural_tail")
+            self.session.answer_dural_tail(uid, answers)
+
     def next_open(self) -> None:
         """Choose the next tag that has no reader's word."""
         tags = self.tags()
@@ -216,7 +234,7 @@ class TagSheet(QWidget):
             if not tag.asserted_by:
                 self._select(tag.concept)
                 return
-        self.session.post_notice("Every tag has your word.")
+        self.session.post_notice(say("tag_sheet.every_tag_has_your"))
 
     def _select(self, concept: str) -> None:
         for row in range(self.tree.topLevelItemCount()):

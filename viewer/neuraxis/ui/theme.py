@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QFont, QGuiApplication, QPalette
 
 from neuraxis.domain.tag import Verdict
+from neuraxis.ui.texts import say
 
 TEXT = QColor(235, 235, 225)
 LETTER = QColor(255, 214, 90)
@@ -30,13 +32,25 @@ VERDICT_ICONS = {
     Verdict.SUPPORTS: "✔", Verdict.CONTRADICTS: "✘", Verdict.NEUTRAL: "◯", Verdict.NOT_ASSESSABLE: "?",
 }
 VERDICT_WORDS = {
-    Verdict.SUPPORTS: "supports", Verdict.CONTRADICTS: "contradicts", Verdict.NEUTRAL: "neutral",
-    Verdict.NOT_ASSESSABLE: "not assessable",
+    Verdict.SUPPORTS: say("theme.supports"), Verdict.CONTRADICTS: say("theme.contradicts"),
+    Verdict.NEUTRAL: say("theme.neutral"),
+    Verdict.NOT_ASSESSABLE: say("theme.not_assessable"),
 }
 VERDICT_COLOURS = {
     Verdict.SUPPORTS: QColor(0, 158, 115), Verdict.CONTRADICTS: QColor(213, 94, 0),
     Verdict.NEUTRAL: QColor(130, 130, 130), Verdict.NOT_ASSESSABLE: QColor(150, 120, 170),
 }
+
+
+LESION_LINES = (
+    Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine,
+)
+"""Outlines of lesions differ in their line too, so that colour is not needed to tell them apart."""
+
+
+def lesion_line(number: int) -> Qt.PenStyle:
+    """Line of the n-th lesion; the list goes round."""
+    return LESION_LINES[number % len(LESION_LINES)]
 
 
 def lesion_colour(number: int) -> QColor:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QDoubleSpinBox, QFormLayou
 from neuraxis.domain.volume import ValueKind
 from neuraxis.domain.window import Window, WindowFunction, window_presets
 from neuraxis.ui.grid_commands import GridCommands
+from neuraxis.ui.texts import say
 
 
 class WindowNumbers(QDialog):
@@ -16,7 +17,7 @@ class WindowNumbers(QDialog):
 
     def __init__(self, window: Window, unit: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Window")
+        self.setWindowTitle(say("window_menu.window"))
         self._function = window.function
         self.width_box, self.level_box = QDoubleSpinBox(self), QDoubleSpinBox(self)
         for box, value in ((self.width_box, window.width), (self.level_box, window.center)):
@@ -29,8 +30,8 @@ class WindowNumbers(QDialog):
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         form = QFormLayout(self)
-        form.addRow("Width", self.width_box)
-        form.addRow("Level", self.level_box)
+        form.addRow(say("window_menu.width"), self.width_box)
+        form.addRow(say("window_menu.level"), self.level_box)
         form.addRow(buttons)
 
     def window_value(self) -> Window:
@@ -51,9 +52,9 @@ def fill_window_menu(menu: QMenu, commands: GridCommands) -> None:
     menu.addSeparator()
     for window in series.windows if series else ():
         named = window if window.name else replace(window, name="file")
-        menu.addAction(f"{named.label}  (DICOM)", lambda w=named: panel.set_window(w))
-    menu.addAction("automatic\t0", lambda: commands.run("window.automatic"))
-    menu.addAction("width and level …", lambda: ask_window(commands))
+        menu.addAction(say("window_menu.of_the_file", label=named.label), lambda w=named: panel.set_window(w))
+    menu.addAction(say("window_menu.automatic"), lambda: commands.run("window.automatic"))
+    menu.addAction(say("window_menu.width_and_level"), lambda: ask_window(commands))
 
 
 def ask_window(commands: GridCommands) -> None:
