@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from neuraxis_phantom.anatomy import Index, Scene
 from neuraxis_phantom.frames import Grid, Rigid, centred_grid, rigid_about
 from neuraxis_phantom.head import Head
 from neuraxis_phantom.implicit import Field
 from neuraxis_phantom.paint import Values, paint
-from neuraxis_phantom.place import PlacedLesion
 
 WORKERS = 2
 SLAB = 8
@@ -67,28 +67,52 @@ def grid_for(
     )
 
 
+def bare(head: Head, grid: Grid, frame: str, values: Values, edge_mm: float, parts: int = 1) -> list[Field]:
+    """All channels of a head without lesion over the whole grid, in slabs on WORKERS threads (numpy releases the lock)."""
+    out = [np.empty(grid.shape, np.float32) for _ in values["air"]]
+    slab = max(1, SLAB // parts)
+
+    def one(start: int) -> None:
+        stop = min(start + slab, grid.shape[0])
+        painting = paint(
+            head, None, grid.rows(start, stop).finer((parts, 1, 1)), model_from(frame), values, edge_mm=edge_mm
+        )
+        for whole, part in zip(out, painting, strict=True):
+            whole[start:stop] = mean_of_parts(part, parts)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(one, range(0, grid.shape[0], slab)))
+    return out
+
+
+def mean_of_parts(fine: Field, parts: int) -> Field:
+    """Slices made of `parts` fine ones each."""
+    if parts == 1:
+        return fine
+    return np.asarray(fine.reshape(-1, parts, *fine.shape[1:]).mean(axis=1))
+
+
 def painted(
-    head: Head,
-    placed: PlacedLesion | None,
+    scene: Scene,
     grid: Grid,
     frame: str,
     values: Values,
     edge_mm: float,
-    splits: tuple[int, int, int],
+    splits: Index,
+    parts: int = 1,
+    box: tuple[Index, Index] | None = None,
 ) -> list[Field]:
-    """All channels over the whole grid, painted in slabs on WORKERS threads (numpy releases the lock)."""
-    out = [np.empty(grid.shape, np.float32) for _ in values["air"]]
-    starts = list(range(0, grid.shape[0], SLAB))
+    """All channels within `box` of the grid (all of it by default), each slice the mean of `parts` for its thickness."""
+    part = grid if box is None else grid.crop(*box)
+    fine = part.finer((parts, 1, 1))
+    channels = paint(scene.head, scene.placed, fine, model_from(frame), values, edge_mm=edge_mm, splits=splits)
+    return [mean_of_parts(c, parts) for c in channels]
 
-    def one(start: int) -> None:
-        stop = min(start + SLAB, grid.shape[0])
-        slab = paint(head, placed, grid.rows(start, stop), model_from(frame), values, edge_mm=edge_mm, splits=splits)
-        for whole, part in zip(out, slab, strict=True):
-            whole[start:stop] = part
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(one, starts))
-    return out
+def inside(box: tuple[Index, Index]) -> tuple[slice, slice, slice]:
+    """The slices of an index box (first, past the last)."""
+    (a, b, c), (d, e, f) = box
+    return slice(a, d), slice(b, e), slice(c, f)
 
 
 def each_slice(work: Callable[[int], None], count: int) -> None:

@@ -7,15 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from neuraxis_phantom.acquire import blur_in_plane, blur_slices, each_slice, grid_for, normal_slice, painted
+from neuraxis_phantom.acquire import (
+    bare,
+    blur_in_plane,
+    blur_slices,
+    each_slice,
+    grid_for,
+    inside,
+    model_from,
+    normal_slice,
+    painted,
+)
+from neuraxis_phantom.anatomy import Scene
 from neuraxis_phantom.frames import Grid
-from neuraxis_phantom.head import Head
 from neuraxis_phantom.implicit import Field
 from neuraxis_phantom.paint import Values
 from neuraxis_phantom.place import PlacedLesion
 from neuraxis_phantom.tissues import TISSUES
 
 FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
+THICK_SLICES = 8
+"""Thin slices in a thick one."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +60,39 @@ def hu_values(placed: PlacedLesion) -> Values:
     return values
 
 
-def noiseless_ct(head: Head, placed: PlacedLesion, grid: Grid) -> Field:
-    """HU on the grid with partial volume only (no point-spread, no noise)."""
-    return painted(head, placed, grid, "CT", hu_values(placed), 0.5, (4, 4, 4))[0]
+def noiseless_ct(scene: Scene, grid: Grid) -> tuple[Field, Field]:
+    """HU without noise: the thin series, and the thick one made of the same rays.
+
+    The head without lesion is blurred once an anatomy; about the lesion everything is painted and blurred again.
+    """
+    values = hu_values(scene.placed)
+    name = f"CT {grid.shape} {grid.origin_lps_mm}"
+    thin, thick = scene.anatomy.picture(name, lambda: list(blurred(bare(scene.anatomy.head, grid, "CT", values, 0.5)[0], grid)))
+    first, last = scene.box_on(grid, model_from("CT"))
+    # Far enough that blur at the edge of the painted box does not reach the box; whole thick slices.
+    low = tuple(max(0, a - m) for a, m in zip(first, (3, 9, 9), strict=True))
+    high = tuple(min(n, b + m) for b, m, n in zip(last, (3, 9, 9), grid.shape, strict=True))
+    count = grid.shape[0] // THICK_SLICES * THICK_SLICES
+    low = (low[0] // THICK_SLICES * THICK_SLICES, low[1], low[2])
+    high = (min(max(count, high[0]), -(-high[0] // THICK_SLICES) * THICK_SLICES), high[1], high[2])
+    near = painted(scene, grid, "CT", values, 0.5, (4, 4, 4), box=(low, high))[0]
+    near_thin, near_thick = blurred(near, grid)
+    own = tuple(slice(a - c, b - c) for a, b, c in zip(first, last, low, strict=True))
+    thin[inside((first, last))] = near_thin[own]
+    slabs = slice(low[0] // THICK_SLICES, low[0] // THICK_SLICES + near_thick.shape[0])
+    thick[slabs, first[1] : last[1], first[2] : last[2]] = near_thick[:, own[1], own[2]]
+    return thin, thick
+
+
+def blurred(clean: Field, grid: Grid) -> tuple[Field, Field]:
+    """Thin slices with their profile and kernel, and thick ones (means of `THICK_SLICES`) with theirs."""
+    pixel = grid.spacing_xyz_mm[0]
+    count = clean.shape[0] // THICK_SLICES
+    thick = clean[: count * THICK_SLICES].reshape(count, THICK_SLICES, *clean.shape[1:]).mean(axis=1)
+    blur_in_plane(thick, SOFT.fwhm_mm / FWHM / pixel)
+    thin = blur_slices(clean, 0.4 / FWHM / grid.spacing_xyz_mm[2])
+    blur_in_plane(thin, THIN.fwhm_mm / FWHM / pixel)
+    return thin, thick
 
 
 def add_noise(volume: Field, kernel: Kernel, pixel_mm: float, seed: int, stream: int) -> None:
@@ -77,7 +119,7 @@ def thin_grid() -> Grid:
     return grid_for("CT", (160, 512, 512), (0.45, 0.45, 0.6))
 
 
-def thick_grid(thin: Grid, slices: int = 8, thickness_mm: float = 4.8) -> Grid:
+def thick_grid(thin: Grid, slices: int = THICK_SLICES, thickness_mm: float = 4.8) -> Grid:
     """Contiguous slices made of `slices` thin ones each."""
     count = thin.shape[0] // slices
     shape = (count, thin.shape[1], thin.shape[2])
@@ -85,17 +127,10 @@ def thick_grid(thin: Grid, slices: int = 8, thickness_mm: float = 4.8) -> Grid:
     return Grid(shape, spacing, thin.points(np.array([(slices - 1) / 2, 0.0, 0.0])), thin.axes)
 
 
-def simulate_ct(head: Head, placed: PlacedLesion, seed: int, grid: Grid | None = None) -> tuple[Field, Field]:
+def simulate_ct(scene: Scene, seed: int, grid: Grid | None = None) -> tuple[Field, Field]:
     """Thin series (HU, noise, kernel THIN) on `grid`, and the thick soft series made of the same rays."""
     grid = grid or thin_grid()
-    pixel = grid.spacing_xyz_mm[0]
-    clean = noiseless_ct(head, placed, grid)
-    per = 8
-    count = clean.shape[0] // per
-    thick = clean[: count * per].reshape(count, per, *clean.shape[1:]).mean(axis=1)
-    blur_in_plane(thick, SOFT.fwhm_mm / FWHM / pixel)
-    add_noise(thick, SOFT, pixel, seed, 2)
-    thin = blur_slices(clean, 0.4 / FWHM / grid.spacing_xyz_mm[2])
-    blur_in_plane(thin, THIN.fwhm_mm / FWHM / pixel)
-    add_noise(thin, THIN, pixel, seed, 1)
+    thin, thick = noiseless_ct(scene, grid)
+    add_noise(thick, SOFT, grid.spacing_xyz_mm[0], seed, 2)
+    add_noise(thin, THIN, grid.spacing_xyz_mm[0], seed, 1)
     return thin, thick

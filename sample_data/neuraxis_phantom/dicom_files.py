@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element, write_dataset, write_file_meta_info
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from neuraxis_phantom.frames import Grid
@@ -104,32 +107,67 @@ def pixel_description(ds: Dataset, plan: SeriesPlan, grid: Grid) -> None:
         ds.WindowCenterWidthExplanation = [w[2] for w in plan.windows]
 
 
+VARYING = ("SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "SliceLocation", "PixelData")
+"""Attributes that differ between the slices of a series, in the order of their tags."""
+
+
 def write_series(
     directory: Path, case: str, seed: int, plan: SeriesPlan, grid: Grid, voxels: NDArray[np.int16]
 ) -> None:
-    """Write IM0001.dcm, ... into the series' folder."""
+    """Write IM0001.dcm, ... into the series' folder.
+
+    What all slices share is encoded once; a slice then costs its own attributes and voxels only.
+    """
     folder = directory / plan.folder
     folder.mkdir(parents=True, exist_ok=True)
     ds = common(case, seed, plan, grid)
     pixel_description(ds, plan, grid)
+    shared = shared_runs(ds)
     for k in range(grid.shape[0]):
-        ds.SOPInstanceUID = uid("instance", case, seed, plan.number, k)
-        ds.InstanceNumber = k + 1
+        own = Dataset()
+        own.SOPInstanceUID = uid("instance", case, seed, plan.number, k)
+        own.InstanceNumber = k + 1
         position = grid.points(np.array([k, 0.0, 0.0]))
-        ds.ImagePositionPatient = [decimal(round(float(v), 6)) for v in position]
-        ds.SliceLocation = decimal(round(float(position @ grid.axes[2]), 4))
-        ds.PixelData = np.ascontiguousarray(voxels[k]).astype("<i2").tobytes()
-        ds["PixelData"].VR = "OW"
-        save(folder / f"IM{k + 1:04d}.dcm", ds)
+        own.ImagePositionPatient = [decimal(round(float(v), 6)) for v in position]
+        own.SliceLocation = decimal(round(float(position @ grid.axes[2]), 4))
+        own.PixelData = np.ascontiguousarray(voxels[k]).astype("<i2").tobytes()
+        own["PixelData"].VR = "OW"
+        body = [*(part for run, name in zip(shared, VARYING, strict=True) for part in (run, encoded(own, name)))]
+        save(folder / f"IM{k + 1:04d}.dcm", ds.SOPClassUID, own.SOPInstanceUID, b"".join(body))
 
 
-def save(path: Path, ds: Dataset) -> None:
-    """Write one file with its meta information."""
+def shared_runs(ds: Dataset) -> list[bytes]:
+    """The attributes before each of `VARYING`, encoded (nothing comes after the voxels)."""
+    runs, low = [], 0
+    for keyword in VARYING:
+        high = int(tag_for_keyword(keyword) or 0)
+        part = Dataset()
+        part.update({element.tag: element for element in ds if low < element.tag < high})
+        runs.append(encoded(part))
+        low = high
+    return runs
+
+
+def encoded(ds: Dataset, keyword: str = "") -> bytes:
+    """Explicit VR Little Endian bytes of a data set, or of one attribute of it."""
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = True, False
+    if keyword:
+        write_data_element(out, ds[keyword])
+    else:
+        write_dataset(out, ds)
+    return out.getvalue()
+
+
+def save(path: Path, sop_class: UID, sop_instance: UID, body: bytes) -> None:
+    """Write one file: preamble, meta information, the encoded data set."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    meta.MediaStorageSOPClassUID = sop_class
+    meta.MediaStorageSOPInstanceUID = sop_instance
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = UID(uid("implementation"))
     meta.ImplementationVersionName = "NEURAXIS_PHANTOM"
-    out = FileDataset(str(path), ds, file_meta=meta, preamble=b"\0" * 128)
-    out.save_as(path, enforce_file_format=True)
+    head = DicomBytesIO()
+    head.is_little_endian, head.is_implicit_VR = True, False
+    write_file_meta_info(head, meta, enforce_standard=True)
+    path.write_bytes(b"\0" * 128 + b"DICM" + head.getvalue() + body)

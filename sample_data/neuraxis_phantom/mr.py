@@ -8,9 +8,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neuraxis_phantom.acquire import blur_in_plane, each_slice, grid_for, normal_slice, painted
+from neuraxis_phantom.acquire import (
+    bare,
+    blur_in_plane,
+    each_slice,
+    grid_for,
+    inside,
+    model_from,
+    normal_slice,
+    painted,
+)
+from neuraxis_phantom.anatomy import Scene
 from neuraxis_phantom.frames import Grid
-from neuraxis_phantom.head import Head
 from neuraxis_phantom.implicit import Field
 from neuraxis_phantom.paint import Values
 from neuraxis_phantom.place import PlacedLesion
@@ -142,28 +151,34 @@ def flair_grid() -> Grid:
     return grid_for("MR", (30, 288, 288), (0.8, 0.8, 3.0), (-5.0, 0.0, 0.0))
 
 
-def thick_painted(head: Head, placed: PlacedLesion, grid: Grid, values: Values, parts: int) -> Field:
-    """One channel with the slice split in `parts` for its thickness."""
-    fine = grid.finer((parts, 1, 1))
-    split = painted(head, placed, fine, "MR", values, grid.spacing_xyz_mm[0], (2, 3, 3))[0]
-    return np.asarray(split.reshape(grid.shape[0], parts, *grid.shape[1:]).mean(axis=1))
+def signals(
+    scene: Scene, grid: Grid, values: Values, edge_mm: float, splits: tuple[int, int, int], parts: int = 1
+) -> list[Field]:
+    """Noise-free channels of `values`: the head without lesion once an anatomy, the rest about the lesion."""
+    name = f"MR {grid.shape} {grid.origin_lps_mm}"
+    whole = scene.anatomy.picture(name, lambda: bare(scene.anatomy.head, grid, "MR", values, edge_mm, parts))
+    box = scene.box_on(grid, model_from("MR"))
+    near = painted(scene, grid, "MR", values, edge_mm, splits, parts, box)
+    for channel, part in zip(whole, near, strict=True):
+        channel[inside(box)] = part
+    return whole
 
 
-def simulate_t1(head: Head, placed: PlacedLesion, seed: int, grid: Grid) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def simulate_t1(scene: Scene, seed: int, grid: Grid) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """T1 before and after contrast on the same grid; the receiver gain after contrast is 6 per cent higher."""
-    values = table(placed, mprage, lambda t: mprage(with_contrast(t)))
-    pre, post = painted(head, placed, grid, "MR", values, 0.75, (4, 3, 3))
+    values = table(scene.placed, mprage, lambda t: mprage(with_contrast(t)))
+    pre, post = signals(scene, grid, values, 0.75, (4, 3, 3))
     gain = 420.0 / mprage(TISSUES["white"])
     return receive(pre, grid, gain, 11.0, seed, 11), receive(post, grid, gain * 1.06, 11.6, seed, 12)
 
 
-def simulate_t2(head: Head, placed: PlacedLesion, seed: int, grid: Grid) -> NDArray[np.int16]:
-    """T2 turbo spin echo."""
-    signal = thick_painted(head, placed, grid, table(placed, spin_echo), 2)
+def simulate_t2(scene: Scene, seed: int, grid: Grid) -> NDArray[np.int16]:
+    """T2 turbo spin echo; each slice painted in two parts."""
+    (signal,) = signals(scene, grid, table(scene.placed, spin_echo), grid.spacing_xyz_mm[0], (2, 3, 3), 2)
     return receive(signal, grid, 300.0 / spin_echo(TISSUES["white"]), 11.0, seed, 13)
 
 
-def simulate_flair(head: Head, placed: PlacedLesion, seed: int, grid: Grid) -> NDArray[np.int16]:
-    """FLAIR."""
-    signal = thick_painted(head, placed, grid, table(placed, flair), 3)
+def simulate_flair(scene: Scene, seed: int, grid: Grid) -> NDArray[np.int16]:
+    """FLAIR; each slice painted in three parts."""
+    (signal,) = signals(scene, grid, table(scene.placed, flair), grid.spacing_xyz_mm[0], (2, 3, 3), 3)
     return receive(signal, grid, 300.0 / flair(TISSUES["white"]), 8.0, seed, 14)

@@ -155,11 +155,36 @@ def paint_oedema(p: Painting) -> None:
     p.cover(box, zone * p.occupancy(np.minimum(brain, p.sampler.read("stem", box))), "oedema")
 
 
+def lesion_parts(
+    placed: PlacedLesion, x: Field, y: Field, z: Field, d: Field, bone: Field
+) -> list[tuple[str, Field]]:
+    """Tissues of the lesion with their shares (0 to 1) at model points, later ones over earlier ones.
+
+    `d` is the distance to the lesion's boundary, `bone` that to bone: the capsule outside the boundary spares bone.
+    """
+    lesion = placed.lesion
+    inside = (d < 0).astype(np.float32)
+    parts: list[tuple[str, Field]] = [("lesion", inside)]
+    if lesion.enhancement == "heterogeneous":
+        waves = (
+            np.sin(x * F(0.9) + y * F(0.5)) + np.sin(y * F(1.1) - z * F(0.4) + 1) + np.sin(z * F(0.8) + x * F(0.6) + 2)
+        )
+        parts.append(("lesion_dark", inside * np.clip(waves - F(0.3), 0, 1)))
+    if lesion.haemorrhage:
+        parts.append(("haemosiderin", inside * (d > -1.3)))
+    parts.append(("lesion_calcium", placed.calcium_fraction(x, y, z, d) * inside))
+    if lesion.enhancement == "rim":
+        outer = (d >= 0) & (d < lesion.rim_mm - RIM_INSIDE_MM) & (bone > 0)
+        parts.append(("lesion_rim", outer.astype(np.float32)))
+        parts.append(("lesion_rim_inner", inside * (d > -RIM_INSIDE_MM)))
+    return parts
+
+
 def paint_lesion(p: Painting, placed: PlacedLesion, splits: tuple[int, int, int]) -> None:
     """The lesion on split voxels (slice, row, column): matrix, calcium, paramagnetic rim, enhancing rim."""
     grid = p.sampler.grid
     frame_centre = p.sampler.model_from_frame.inverse().apply(placed.centre)
-    reach = max(placed.lesion.diameters_mm) * 0.65 + 2.0
+    reach = max(placed.lesion.diameters_mm) * (0.5 + placed.lesion.lobulation) + placed.lesion.rim_mm + 0.5
     middle = grid.index(frame_centre)
     half = reach / np.asarray(grid.spacing_xyz_mm)[::-1]
     low = [max(0, int(np.floor(m - h))) for m, h in zip(middle, half, strict=True)]
@@ -171,24 +196,9 @@ def paint_lesion(p: Painting, placed: PlacedLesion, splits: tuple[int, int, int]
     whole = (slice(0, fine.grid.shape[0]), slice(0, fine.grid.shape[1]), slice(0, fine.grid.shape[2]))
     x, y, z = fine.points(whole)
     d = placed.distance(x, y, z)
-    inside = (d < 0).astype(np.float32)
-    calcium = placed.calcium_fraction(x, y, z, d) * inside
     box = (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
-    lesion = placed.lesion
-    parts: list[tuple[str, Field]] = [("lesion", inside)]
-    if lesion.enhancement == "heterogeneous":
-        waves = (
-            np.sin(x * F(0.9) + y * F(0.5)) + np.sin(y * F(1.1) - z * F(0.4) + 1) + np.sin(z * F(0.8) + x * F(0.6) + 2)
-        )
-        parts.append(("lesion_dark", inside * np.clip(waves - F(0.3), 0, 1)))
-    if lesion.haemorrhage:
-        parts.append(("haemosiderin", inside * (d > -1.3)))
-    parts.append(("lesion_calcium", calcium))
-    if lesion.enhancement == "rim":
-        bone = fine.read("bone", whole)
-        outer = (d >= 0) & (d < lesion.rim_mm - RIM_INSIDE_MM) & (bone > 0)
-        parts.append(("lesion_rim", outer.astype(np.float32)))
-        parts.append(("lesion_rim_inner", inside * (d > -RIM_INSIDE_MM)))
+    bone = fine.read("bone", whole) if placed.lesion.enhancement == "rim" else d
+    parts = lesion_parts(placed, x, y, z, d, bone)
     subs = [np.repeat(np.repeat(np.repeat(c[box], splits[0], 0), splits[1], 1), splits[2], 2) for c in p.channels]
     for tissue, part in parts:
         for split, value in zip(subs, p.values[tissue], strict=True):
@@ -209,10 +219,24 @@ def paint(
     splits: tuple[int, int, int] = (3, 3, 3),
 ) -> list[Field]:
     """Every channel of `values` on the grid, arrays (slices, rows, columns); without the lesion where `placed` is None."""
-    background = values["air"]
-    channels = [np.full(grid.shape, v, np.float32) for v in background]
+    channels = [np.full(grid.shape, v, np.float32) for v in values["air"]]
     p = Painting(Sampler(head, grid, model_from_frame), values, channels, edge_mm)
     paint_head(p)
     if placed is not None:
         paint_lesion(p, placed, splits)
     return channels
+
+
+def with_lesion(
+    head: Head,
+    placed: PlacedLesion,
+    grid: Grid,
+    model_from_frame: Rigid,
+    values: Values,
+    channels: list[Field],
+    splits: tuple[int, int, int],
+) -> list[Field]:
+    """Copies of painted channels with the lesion in them."""
+    p = Painting(Sampler(head, grid, model_from_frame), values, [c.copy() for c in channels], 1.0)
+    paint_lesion(p, placed, splits)
+    return p.channels

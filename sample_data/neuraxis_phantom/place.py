@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neuraxis_phantom.head import HIGH, LOW, STEP_MM, Head, build_fields, crop_layers, model_from_anatomy
+from neuraxis_phantom.head import HIGH, LOW, STEP_MM, Head
 from neuraxis_phantom.implicit import Field, smooth_max, smooth_min
 from neuraxis_phantom.lesions import Lesion
 
@@ -52,12 +52,16 @@ class PlacedLesion:
             return np.ones_like(d)
         if pattern == "rim":
             return np.asarray(np.clip(F(0.5) + (d + F(1.6)) / F(0.3), 0, 1), dtype=np.float32)
-        near = np.full_like(d, 9)
+        out = np.zeros(d.shape, dtype=np.float32)
+        deep = d < -0.4
+        x, y, z = (np.broadcast_to(v, d.shape)[deep] for v in (x, y, z))
+        near = np.full(x.shape, 9, dtype=np.float32)
         for ox, oy, oz, radius in self.spots:
             px, py, pz = x - F(self.centre[0] + ox), y - F(self.centre[1] + oy), z - F(self.centre[2] + oz)
             near = np.minimum(near, np.sqrt(px * px + py * py + pz * pz) - F(radius))
         soft = 1.6 if pattern == "amorphous" else 0.25
-        return np.asarray(np.clip(F(0.5) - near / F(soft), 0, 1) * (d < -0.4), dtype=np.float32)
+        out[deep] = np.clip(F(0.5) - near / F(soft), 0, 1)
+        return out
 
 
 def calcified_spots(lesion: Lesion, seed: int) -> NDArray[np.float64]:
@@ -169,15 +173,3 @@ def deform(fields: dict[str, Field], placed: PlacedLesion) -> None:
     low, high = np.asarray(LOW), np.asarray(HIGH)
     if np.any(placed.centre < low) or np.any(placed.centre > high):
         raise ValueError(f"lesion at {placed.centre} lies outside the head model")
-
-
-def build_head(lesion: Lesion, seed: int) -> tuple[Head, PlacedLesion]:
-    """The head with the lesion in it."""
-    fields = build_fields(seed)
-    head = Head(crop_layers(fields), LOW, STEP_MM)
-    centre = model_from_anatomy().apply(np.asarray(lesion.centre()))
-    placed = settle(head, PlacedLesion(lesion, centre, calcified_spots(lesion, seed)))
-    if lesion.compartment != "intra_axial":
-        placed = replace(placed, indentation_mm=indentation(head, placed))
-    deform(fields, placed)
-    return Head(crop_layers(fields), LOW, STEP_MM), placed

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuraxis_phantom.acquire import model_from, mr_from_ct
+from neuraxis_phantom.anatomy import Scene
 from neuraxis_phantom.dicom_files import SeriesPlan, uid
 from neuraxis_phantom.frames import Grid
 from neuraxis_phantom.head import Head, Sampler, model_from_anatomy
-from neuraxis_phantom.mr import all_tissues, mprage, spin_echo
+from neuraxis_phantom.observed import Statements, observed
 from neuraxis_phantom.paint import RIM_INSIDE_MM
 from neuraxis_phantom.place import PlacedLesion, bone_distance
-from neuraxis_phantom.tissues import TISSUES
+from neuraxis_phantom.swi import Void
 
 LANDMARKS: dict[str, tuple[float, float, float]] = {
     "foramen_magnum_centre": (0.0, 0.0, 0.0),
@@ -67,42 +68,29 @@ def exact_volume(placed: PlacedLesion) -> float:
     return float((placed.distance(x + c[0], y + c[1], z + c[2]) < 0).sum() * step**3)
 
 
-def signal_word(value: float, reference: float) -> str:
-    """hypo, iso or hyper by the ratio to the reference (0.8 and 1.2)."""
-    return "hypo" if value < 0.8 * reference else "hyper" if value > 1.2 * reference else "iso"
+WORDS = (
+    "calcification", "compartment", "bone_change", "t1_signal", "t2_signal", "perilesional_oedema", "mass_effect",
+    "blooming", "enhancement", "dural_tail", "haemorrhage", "margin", "laterality",
+)  # fmt: skip
+GENERIC = ("none", "present")
 
 
-def mass_effect(placed: PlacedLesion) -> str:
-    """none, mild (below 3 mm) or moderate by how deep an extra-axial lesion presses into the brain surface."""
-    depth = placed.indentation_mm
-    return "none" if depth < 0.2 else "mild" if depth < 3 else "moderate"
-
-
-def concept_truth(placed: PlacedLesion) -> dict[str, Any]:
-    """The true value of each concept, in the words of the legend schema; signals against grey matter."""
+def concept_truth(placed: PlacedLesion, statements: Statements) -> dict[str, Any]:
+    """One word a concept: the most specific true statement; "undetermined" where the drawing settles none."""
     lesion = placed.lesion
-    parts = all_tissues(placed)
-    body = parts["lesion_calcium"] if lesion.calcification == "dense" else parts["lesion"]
-    return {
-        "calcification": lesion.calcification,
-        "compartment": lesion.compartment,
-        "location": lesion.site,
-        "laterality": lesion.side,
-        "bone_change": lesion.bone_change,
-        "t1_signal": signal_word(mprage(body), mprage(TISSUES["grey"])),
-        "t2_signal": signal_word(spin_echo(body), spin_echo(TISSUES["grey"])),
-        "perilesional_oedema": "present" if lesion.oedema_mm else "none",
-        "mass_effect": mass_effect(placed),
-        "blooming": "marked" if lesion.haemorrhage or lesion.calcium_chi_ppm < -0.5 else "none",
-        "enhancement": lesion.enhancement,
-        "dural_tail": "present" if lesion.dural_tail_mm else "none",
-        "haemorrhage": "intratumoral" if lesion.haemorrhage else "none",
-        "margin": "lobulated" if lesion.lobulation > 0.05 else "well_defined",
-        "size": {"value": "measured", "size_mm": [float(v) for v in lesion.diameters_mm]},
-        "susceptibility_sign": (
-            "paramagnetic" if lesion.haemorrhage else "diamagnetic" if lesion.calcium_chi_ppm else "none"
-        ),
-    }
+    out: dict[str, Any] = {}
+    for concept in WORDS:
+        true = [value for value, holds in statements[concept].items() if holds]
+        out[concept] = next((v for v in true if v not in GENERIC), true[0] if true else "undetermined")
+    if lesion.lobulation > 0.05:
+        out["margin"] = "lobulated"
+    out["compartment"] = lesion.compartment
+    out["location"] = lesion.site
+    out["size"] = {"value": "measured", "size_mm": [float(v) for v in lesion.diameters_mm]}
+    out["susceptibility_sign"] = (
+        "paramagnetic" if lesion.haemorrhage else "diamagnetic" if lesion.calcium_chi_ppm else "none"
+    )
+    return out
 
 
 def listed(points: NDArray[np.float64]) -> list[float]:
@@ -184,12 +172,14 @@ def write_truth(
     directory: Path,
     case: str,
     seed: int,
-    head: Head,
-    placed: PlacedLesion,
+    scene: Scene,
     series: list[tuple[SeriesPlan, Grid]],
     handedness: int,
+    void: Void,
 ) -> None:
     """Write truth.json and masks/<folder>.npz (array `lesion`, bool, (slice, row, column))."""
+    head, placed = scene.head, scene.placed
+    statements = observed(scene, void.ratio, void.volume_mm3)
     (directory / "masks").mkdir(exist_ok=True)
     entries = []
     for plan, grid in sorted(series, key=lambda s: s[0].number):
@@ -208,8 +198,10 @@ def write_truth(
             "meaning": "sign of the filtered phase (after rescale) inside a vein along B0, whose blood is paramagnetic",
             "radians_per_unit": round(float(np.pi / 4096), 9),
         },
-        "lesion": lesion_record(head, placed),
-        "concepts": concept_truth(placed),
+        "lesion": lesion_record(head, placed)
+        | {"swi_void_ratio": void.ratio and round(void.ratio, 3), "swi_void_mm3": round(void.volume_mm3, 1)},
+        "concepts": concept_truth(placed, statements),
+        "statements": statements,
     }
     text = json.dumps(truth, indent=1, sort_keys=True) + "\n"
     (directory / "truth.json").write_text(text, encoding="utf-8")

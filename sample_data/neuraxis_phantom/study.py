@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from neuraxis_phantom import ct, mr, swi
 from neuraxis_phantom.acquire import Progress
+from neuraxis_phantom.anatomy import Anatomy, Scene, anatomy_seed
 from neuraxis_phantom.dicom_files import SeriesPlan, write_series
 from neuraxis_phantom.frames import Grid
-from neuraxis_phantom.head import Head
 from neuraxis_phantom.lesions import CASES, Lesion, lesion_of
-from neuraxis_phantom.place import PlacedLesion, build_head
 from neuraxis_phantom.record import write_truth
+from neuraxis_phantom.scene import build_scene
 
 CT_WINDOWS = [(40.0, 80.0, "BRAIN"), (500.0, 2000.0, "BONE")]
 T1_WINDOW = [(300.0, 650.0, "WINDOW1")]
@@ -99,13 +99,12 @@ def swi_plans(grid: Grid) -> list[SeriesPlan]:
 
 @dataclass
 class StudyWriter:
-    """One study being made: the head, where it goes, and the series written so far."""
+    """One study being made: the lesion in its head, where it goes, and the series written so far."""
 
     directory: Path
     case: str
     seed: int
-    head: Head
-    placed: PlacedLesion
+    scene: Scene
     done: list[tuple[SeriesPlan, Grid]] = field(default_factory=list)
 
     def write(self, plan: SeriesPlan, grid: Grid, voxels: NDArray[np.int16]) -> None:
@@ -116,7 +115,7 @@ class StudyWriter:
     def ct(self) -> None:
         """Thin and thick CT of the same rays."""
         grid = ct.thin_grid()
-        thin, thick = ct.simulate_ct(self.head, self.placed, self.seed, grid)
+        thin, thick = ct.simulate_ct(self.scene, self.seed, grid)
         plans = [
             ("01_ct_thin", f"Head 0.6 mm {ct.THIN.name}", ct.THIN, 0.6, grid, thin),
             ("02_ct_thick", f"Head 4.8 mm {ct.SOFT.name}", ct.SOFT, 4.8, ct.thick_grid(grid), thick),
@@ -134,7 +133,7 @@ class StudyWriter:
         contrast = {
             **base, "ContrastBolusAgent": "Gadolinium chelate", "ContrastBolusRoute": "INTRAVENOUS", "ContrastBolusVolume": "7",
         }  # fmt: skip
-        pre, post = mr.simulate_t1(self.head, self.placed, self.seed, grid)
+        pre, post = mr.simulate_t1(self.scene, self.seed, grid)
         for number, folder, text, role, time, attributes, voxels in (
             (3, "03_t1", "t1_mprage_ax", "T1", "110500", base, pre),
             (10, "10_t1_contrast", "t1_mprage_ax_post", "T1C", "113500", contrast, post),
@@ -149,39 +148,47 @@ class StudyWriter:
             "SE", ["SK", "SP"], "2D", mr.TSE, grid, SequenceName="*tse2d1_17", EchoTrainLength=17
         )
         plan = SeriesPlan(4, "04_t2", "t2_tse_tra", "MR", "T2", "MR", "111000", attributes, 1.5, windows=T2_WINDOW)
-        self.write(plan, grid, mr.simulate_t2(self.head, self.placed, self.seed, grid))
+        self.write(plan, grid, mr.simulate_t2(self.scene, self.seed, grid))
         grid = mr.flair_grid()
         attributes = mr_attributes(
             ["SE", "IR"], ["SK", "SP", "MP"], "2D", mr.FLAIR, grid, SequenceName="*tir2d1_16", EchoTrainLength=16
         )
         text = "t2_tirm_tra_dark-fluid"
         plan = SeriesPlan(5, "05_flair", text, "MR", "FLAIR", "MR", "111500", attributes, 3.0, windows=FLAIR_WINDOW)
-        self.write(plan, grid, mr.simulate_flair(self.head, self.placed, self.seed, grid))
+        self.write(plan, grid, mr.simulate_flair(self.scene, self.seed, grid))
 
-    def swi(self, handedness: int) -> None:
-        """Magnitude, phase, SWI and minIP of one acquisition."""
+    def swi(self, handedness: int) -> swi.Void:
+        """Magnitude, phase, SWI and minIP of one acquisition; the void that the lesion makes in it."""
         grid = swi.swi_grid()
-        images = swi.simulate_swi(self.head, self.placed, self.seed, grid, handedness)
+        images = swi.simulate_swi(self.scene, self.seed, grid, handedness)
         first = (swi.MINIP_SLICES - 1) / 2
         count = grid.shape[0] - swi.MINIP_SLICES + 1
         slabs = Grid((count, *grid.shape[1:]), grid.spacing_xyz_mm, grid.points(np.array([first, 0.0, 0.0])), grid.axes)
         arrays = (images.magnitude, images.phase, images.swi, images.minip)
         for plan, series_grid, voxels in zip(swi_plans(grid), (grid, grid, grid, slabs), arrays, strict=True):
             self.write(plan, series_grid, voxels)
+        return images.void
 
 
-def write_case(case: str, directory: Path, *, seed: int = 0, progress: Progress | None = None) -> Path:
+def write_case(
+    case: str, directory: Path, *, seed: int = 0, progress: Progress | None = None, anatomy: Anatomy | None = None
+) -> Path:
     """Write the study of `case` below `directory` (made if absent): a folder a series, masks, truth.json.
 
-    The same case and seed give the same bytes. `progress` is called with a fraction (0 to 1) and a phrase.
+    The same case and seed give the same bytes. `progress` is called with a fraction (0 to 1) and a phrase. Whoever writes
+    many cases gives the `anatomy` of the seed (`anatomy_seed`), made with `keep`: its pictures without lesion are then
+    used again, with the same result.
     """
     tell = progress or (lambda _fraction, _text: None)
     lesion = case_parameters(case, seed)
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     tell(0.0, "building the head")
-    head, placed = build_head(lesion, seed)
-    study = StudyWriter(directory, case, seed, head, placed)
+    wanted = anatomy_seed(case, seed)
+    if anatomy is not None and anatomy.seed != wanted:
+        raise ValueError(f"{case} {seed} lies in anatomy {wanted}, not {anatomy.seed}")
+    scene = build_scene(lesion, seed, anatomy or Anatomy(wanted))
+    study = StudyWriter(directory, case, seed, scene)
     sign = handedness_of(case, seed)
     tell(0.1, "CT")
     study.ct()
@@ -190,8 +197,8 @@ def write_case(case: str, directory: Path, *, seed: int = 0, progress: Progress 
     tell(0.5, "T2 and FLAIR")
     study.t2()
     tell(0.75, "SWI")
-    study.swi(sign)
+    void = study.swi(sign)
     tell(0.95, "truth")
-    write_truth(directory, case, seed, head, placed, study.done, sign)
+    write_truth(directory, case, seed, scene, study.done, sign, void)
     tell(1.0, "done")
     return directory

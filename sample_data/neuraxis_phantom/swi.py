@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from neuraxis_phantom.acquire import WORKERS, each_slice, grid_for, model_from, normal_slice, painted
+from neuraxis_phantom.acquire import WORKERS, bare, each_slice, grid_for, inside, model_from, normal_slice
+from neuraxis_phantom.anatomy import Index, Scene
 from neuraxis_phantom.frames import Grid
-from neuraxis_phantom.head import Head
+from neuraxis_phantom.head import Head, Sampler, separable
 from neuraxis_phantom.implicit import Field
 from neuraxis_phantom.mr import SWI, bias_field, spoiled_gradient_echo, table
-from neuraxis_phantom.paint import paint
+from neuraxis_phantom.paint import Values, paint, with_lesion
 from neuraxis_phantom.place import PlacedLesion
 from neuraxis_phantom.tissues import TISSUES
 
@@ -26,13 +27,29 @@ MINIP_SLICES = 8
 
 
 @dataclass(frozen=True)
+class Void:
+    """Signal void of the lesion on SWI, where the head without it gives signal.
+
+    Parameters
+    ----------
+    volume_mm3 : voxels darker than half of the magnitude that the head without lesion has there
+    ratio : square root of void over lesion area in the slice through the lesion's centre, both where there was signal: a
+        ratio of diameters as a reader sees it; None where the lesion lies nowhere in signal there
+    """
+
+    volume_mm3: float
+    ratio: float | None
+
+
+@dataclass(frozen=True)
 class SwiSeries:
-    """Stored values: magnitude, filtered phase (0..4095 for -pi..pi), SWI, minIP; and the minIP's slice grid."""
+    """Stored values: magnitude, filtered phase (0..4095 for -pi..pi), SWI, minIP; and the void of the lesion."""
 
     magnitude: NDArray[np.int16]
     phase: NDArray[np.int16]
     swi: NDArray[np.int16]
     minip: NDArray[np.int16]
+    void: Void
 
 
 def swi_grid() -> Grid:
@@ -68,9 +85,7 @@ def dephasing(phase: Field) -> Field:
     return out
 
 
-def near_box(
-    grid: Grid, centre: NDArray[np.float64], reach_mm: float
-) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def near_box(grid: Grid, centre: NDArray[np.float64], reach_mm: float) -> tuple[Index, Index]:
     """Index box (low, high) of the grid within `reach_mm` of a frame point."""
     middle = grid.index(centre)
     half = reach_mm / np.asarray(grid.spacing_xyz_mm)[::-1]
@@ -79,59 +94,103 @@ def near_box(
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
-def lesion_chi(head: Head, placed: PlacedLesion, grid: Grid, splits: tuple[int, int, int]) -> list[Field]:
-    """Signal with the lesion, susceptibility without and with it, on a small grid."""
-    values = table(placed, spoiled_gradient_echo, lambda t: t.chi_ppm)
-    signal, chi = paint(head, placed, grid, model_from("MR"), values, edge_mm=grid.spacing_xyz_mm[0], splits=splits)
-    bare = paint(
-        head, None, grid, model_from("MR"), {k: (v[1],) for k, v in values.items()}, edge_mm=grid.spacing_xyz_mm[0]
-    )[0]
-    return [signal, bare, chi]
-
-
-def complex_image(head: Head, placed: PlacedLesion, grid: Grid) -> tuple[Field, Field]:
-    """Magnitude (with dephasing) and phase in radians (paramagnetic shift positive) without noise."""
-    values = table(placed, spoiled_gradient_echo, lambda t: t.chi_ppm)
-    signal, chi = painted(head, None, grid, "MR", values, 0.65, (1, 1, 1))
-    chi -= np.float32(TISSUES["air"].chi_ppm)
+def lesion_free(head: Head, grid: Grid, values: Values) -> list[Field]:
+    """Head without lesion: signal, susceptibility (ppm), phase (radians), magnitude with dephasing."""
+    signal, chi = bare(head, grid, "MR", values, 0.65)
     extra = 16
-    chi = np.pad(chi, ((extra, extra), (0, 0), (0, 0)), mode="edge")
-    field = dipole_field(chi, grid.spacing_xyz_mm, (48, 96, 96))[extra:-extra]
+    padded = np.pad(chi - np.float32(TISSUES["air"].chi_ppm), ((extra, extra), (0, 0), (0, 0)), mode="edge")
+    field = dipole_field(padded, grid.spacing_xyz_mm, (48, 96, 96))[extra:-extra]
     phase = field * np.float32(RADIANS_PER_PPM)
-    centre = model_from("MR").inverse().apply(placed.centre)
-    radius = max(placed.lesion.diameters_mm) / 2
-    wide_low, wide_high = near_box(grid, centre, radius + 34)
-    wide = grid.crop(wide_low, wide_high)
-    _, bare, full = lesion_chi(head, placed, wide, (3, 3, 3))
-    far = dipole_field(full - bare, wide.spacing_xyz_mm, wide.shape) * np.float32(RADIANS_PER_PPM)
-    box = tuple(slice(a, b) for a, b in zip(wide_low, wide_high, strict=True))
-    background = phase[box].copy()
-    phase[box] += far
-    magnitude = signal * dephasing(phase)
-    low, high = near_box(grid, centre, radius * 1.8 + 7)
-    fine_signal, fine_phase = fine_patch(
-        head, placed, grid.crop(low, high), background, np.asarray(low) - np.asarray(wide_low)
+    return [signal, chi, phase, signal * dephasing(phase)]
+
+
+def complex_image(scene: Scene, grid: Grid) -> tuple[Field, Field, tuple[tuple[Index, Index], Field]]:
+    """Magnitude (with dephasing) and phase in radians (paramagnetic shift positive), without noise; then the index box
+    about the lesion with the magnitude that the head without it has there.
+
+    The head without lesion is made once an anatomy. What the lesion changed adds its own field within 34 mm of it; about
+    the lesion the complex signal is computed on voxels split in SPLITS.
+    """
+    values = table(scene.placed, spoiled_gradient_echo, lambda t: t.chi_ppm)
+    name = f"SWI {grid.shape} {grid.origin_lps_mm}"
+    signal, chi, phase, magnitude = scene.anatomy.picture(
+        name, lambda: lesion_free(scene.anatomy.head, grid, values)
     )
-    wave = fine_signal * np.exp(1j * fine_phase)
-    n = [b - a for a, b in zip(low, high, strict=True)]
+    near = scene.box_on(grid, model_from("MR"))
+    centre = model_from("MR").inverse().apply(scene.placed.centre)
+    radius = max(scene.placed.lesion.diameters_mm) / 2
+    wide = joined(near_box(grid, centre, radius + 34), near)
+    local = grid.crop(*near)
+    ways = (local, model_from("MR"), values)
+    bare_near = paint(scene.head, None, *ways, edge_mm=0.65)
+    full_near = with_lesion(scene.head, scene.placed, *ways, bare_near, (3, 3, 3))
+    within = tuple(slice(a - c, b - c) for a, b, c in zip(near[0], near[1], wide[0], strict=True))
+    change = np.zeros([b - a for a, b in zip(*wide, strict=True)], np.float32)
+    # The head's own change first (bone, vessels, brain): it is the background of the finer picture of the lesion.
+    change[within] = bare_near[1] - chi[inside(near)]
+    if np.any(change):
+        phase[inside(wide)] += dipole_field(change, grid.spacing_xyz_mm, change.shape) * np.float32(RADIANS_PER_PPM)
+    background = phase[inside(wide)].copy()
+    change[within] = full_near[1] - bare_near[1]
+    if np.any(change):
+        phase[inside(wide)] += dipole_field(change, grid.spacing_xyz_mm, change.shape) * np.float32(RADIANS_PER_PPM)
+    signal[inside(near)] = full_near[0]
+    without = magnitude[inside(wide)].copy()
+    low, high = (tuple(max(0, a - 1) for a in wide[0]), tuple(min(n, b + 1) for b, n in zip(wide[1], grid.shape, strict=True)))
+    around = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    own = tuple(slice(a - c, b - c) for a, b, c in zip(*wide, low, strict=True))
+    magnitude[inside(wide)] = (signal[around] * dephasing(phase[around]))[own]
+    box = near_box(grid, centre, radius * 1.8 + 7)
+    wave = fine_waves(scene, grid.crop(*box), background, np.asarray(box[0]) - np.asarray(wide[0]))
+    n = [b - a for a, b in zip(*box, strict=True)]
     voxel = wave.reshape(n[0], SPLITS[0], n[1], SPLITS[1], n[2], SPLITS[2]).mean(axis=(1, 3, 5))
-    patch = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    magnitude[patch] = np.abs(voxel)
-    phase[patch] = np.angle(voxel)
-    return magnitude, phase
+    magnitude[inside(box)] = np.abs(voxel)
+    phase[inside(box)] = np.angle(voxel)
+    return magnitude, phase, (wide, without)
 
 
-def fine_patch(
-    head: Head, placed: PlacedLesion, coarse: Grid, background: Field, corner: NDArray[np.int_]
-) -> tuple[Field, Field]:
-    """Signal and phase on voxels split in SPLITS about the lesion: its own field computed there, the rest interpolated."""
+def void_in(placed: PlacedLesion, grid: Grid, without: Field, magnitude: Field) -> Void:
+    """The void by comparing the magnitude without the lesion and the picture with it, on one grid and of one gain."""
+    whole = (slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2]))
+    d = placed.distance(*Sampler(Head({}, (0, 0, 0), 1.0), grid, model_from("MR")).points(whole))
+    around = (d > 2) & (d < 8)
+    bright = without > 0.5 * np.median(without[around]) if around.any() else np.zeros(d.shape, bool)
+    lost = bright & (magnitude < 0.5 * without) & (d < max(placed.lesion.diameters_mm))
+    middle = int(d.min(axis=(1, 2)).argmin())
+    own, seen = float((bright & (d < 0))[middle].sum()), float(lost[middle].sum())
+    return Void(float(lost.sum()) * float(np.prod(grid.spacing_xyz_mm)), float(np.sqrt(seen / own)) if own >= 4 else None)
+
+
+def joined(a: tuple[Index, Index], b: tuple[Index, Index]) -> tuple[Index, Index]:
+    """The smallest index box that holds two."""
+    low, high = np.minimum(a[0], b[0]), np.maximum(a[1], b[1])
+    return (int(low[0]), int(low[1]), int(low[2])), (int(high[0]), int(high[1]), int(high[2]))
+
+
+def fine_waves(scene: Scene, coarse: Grid, background: Field, corner: NDArray[np.int_]) -> NDArray[np.complex64]:
+    """Complex signal on voxels split in SPLITS about the lesion: its own field computed there, the rest interpolated.
+
+    `background` is the phase without the lesion; `corner` is the index in it of the first voxel of `coarse`.
+    """
     fine = coarse.finer(SPLITS)
-    signal, bare, full = lesion_chi(head, placed, fine, (1, 1, 1))
-    own = dipole_field(full - bare, fine.spacing_xyz_mm, fine.shape) * np.float32(RADIANS_PER_PPM)
-    index = [(np.arange(fine.shape[a]) + 0.5) / SPLITS[a] - 0.5 + float(corner[a]) for a in range(3)]
-    grid_index = np.meshgrid(*index, indexing="ij")
-    smooth = ndimage.map_coordinates(background, np.stack(grid_index), order=1, mode="nearest")
-    return signal, np.asarray(own + smooth, dtype=np.float32)
+    values = table(scene.placed, spoiled_gradient_echo, lambda t: t.chi_ppm)
+    ways = (fine, model_from("MR"), values)
+    without = paint(scene.head, None, *ways, edge_mm=fine.spacing_xyz_mm[0])
+    signal, chi = with_lesion(scene.head, scene.placed, *ways, without, (1, 1, 1))
+    chi -= without[1]
+    phase = np.zeros(fine.shape, np.float32)
+    if np.any(chi):
+        phase = dipole_field(chi, fine.spacing_xyz_mm, fine.shape) * np.float32(RADIANS_PER_PPM)
+    scale = 1.0 / np.asarray(SPLITS, dtype=np.float64)
+    phase += separable(
+        background,
+        scale,
+        0.5 * scale - 0.5 + corner,
+        (slice(0, fine.shape[0]), slice(0, fine.shape[1]), slice(0, fine.shape[2])),
+    )
+    wave = np.empty(fine.shape, np.complex64)
+    wave.real, wave.imag = signal * np.cos(phase), signal * np.sin(phase)
+    return wave
 
 
 def homodyne(image: NDArray[np.complex64]) -> Field:
@@ -145,9 +204,9 @@ def homodyne(image: NDArray[np.complex64]) -> Field:
     return np.asarray(np.angle(image * np.conj(low)), dtype=np.float32)
 
 
-def simulate_swi(head: Head, placed: PlacedLesion, seed: int, grid: Grid, handedness: int) -> SwiSeries:
+def simulate_swi(scene: Scene, seed: int, grid: Grid, handedness: int) -> SwiSeries:
     """The four SWI series. `handedness` +1: paramagnetic veins have positive phase; -1: negative."""
-    magnitude, phase = complex_image(head, placed, grid)
+    magnitude, phase, (near, without) = complex_image(scene, grid)
     gain = 330.0 / spoiled_gradient_echo(TISSUES["white"])
     bz, by, bx = bias_field(grid, seed)
     shape = (grid.shape[1], grid.shape[2])
@@ -155,18 +214,18 @@ def simulate_swi(head: Head, placed: PlacedLesion, seed: int, grid: Grid, handed
     swi = np.empty(grid.shape, np.float32)
 
     def one(k: int) -> None:
-        wave = (
-            magnitude[k]
-            * (by[0] * bx[0] * bz[k, 0, 0] * np.float32(gain))
-            * np.exp(1j * np.float32(handedness) * phase[k])
-        )
-        wave = ndimage.gaussian_filter(wave.real, 0.4) + 1j * ndimage.gaussian_filter(wave.imag, 0.4)
-        wave = wave + 9.0 * (normal_slice(seed, 15, 2 * k, shape) + 1j * normal_slice(seed, 15, 2 * k + 1, shape))
-        filtered = homodyne(wave.astype(np.complex64))
+        received = magnitude[k] * (by[0] * bx[0] * bz[k, 0, 0] * np.float32(gain))
+        angle = np.float32(handedness) * phase[k]
+        noise = (normal_slice(seed, 15, 2 * k, shape), normal_slice(seed, 15, 2 * k + 1, shape))
+        wave = np.empty(shape, np.complex64)
+        wave.real = ndimage.gaussian_filter(received * np.cos(angle), 0.4) + np.float32(9.0) * noise[0]
+        wave.imag = ndimage.gaussian_filter(received * np.sin(angle), 0.4) + np.float32(9.0) * noise[1]
+        filtered = homodyne(wave)
         size = np.abs(wave)
         paramagnetic = filtered * np.float32(handedness)
-        mask = np.clip(1 - np.maximum(paramagnetic, 0) / np.float32(np.pi), 0, 1) ** 4
-        swi[k] = size * mask
+        mask = np.clip(1 - np.maximum(paramagnetic, 0) / np.float32(np.pi), 0, 1)
+        mask *= mask
+        swi[k] = size * mask * mask
         stored[0][k] = np.clip(np.rint(size), 0, 4095)
         stored[1][k] = np.clip(np.rint((filtered + np.pi) * (4096 / (2 * np.pi))), 0, 4095)
         stored[2][k] = np.clip(np.rint(swi[k]), 0, 4095)
@@ -174,4 +233,7 @@ def simulate_swi(head: Head, placed: PlacedLesion, seed: int, grid: Grid, handed
     each_slice(one, grid.shape[0])
     count = grid.shape[0] - MINIP_SLICES + 1
     minip = np.stack([stored[2][k : k + MINIP_SLICES].min(axis=0) for k in range(count)])
-    return SwiSeries(stored[0], stored[1], stored[2], minip)
+    where = inside(near)
+    received = without * (bz[where[0]] * by[:, where[1]] * bx[:, :, where[2]] * np.float32(gain))
+    void = void_in(scene.placed, grid.crop(*near), received, swi[where])
+    return SwiSeries(stored[0], stored[1], stored[2], minip, void)

@@ -84,3 +84,11 @@ def test_change_of_bone_rules(more: float, less: float, repeat: float, value: st
 def test_a_lesion_continuous_with_bone_hides_a_change() -> None:
     answers = judge_change(BoneAsymmetry(1500, 1200, 900, 5, 100, 4), continuous=True)
     assert answers["none"][0] is Verdict.NOT_ASSESSABLE
+
+
+@pytest.mark.parametrize(("touching", "verdict"), [(False, Verdict.SUPPORTS), (True, Verdict.NOT_ASSESSABLE)])
+def test_no_bone_change_is_not_claimed_where_a_touching_lesion_may_have_replaced_some(
+    touching: bool, verdict: Verdict
+) -> None:
+    answers = judge_change(BoneAsymmetry(1120, 1171, 0, 8, 241, 4), continuous=False, touching=touching)
+    assert answers["none"][0] is verdict

@@ -51,12 +51,9 @@ def capnon(capnon_folder: Path) -> Case:
 def false_verdicts(case: Case) -> list[tuple[str, str, str, str]]:
     """Every verdict that truth says is false: (concept, value, verdict, reason)."""
     found = []
-    for concept, true_value in case.truth["concepts"].items():
-        tag = case.tags.get(concept)
-        if tag is None or not isinstance(true_value, str):
-            continue
-        for value, verdict, reason in tag.values:
-            holds = value == true_value or (value == "present" and true_value != "none")
+    for concept, statements in case.truth["statements"].items():
+        for value, holds in statements.items():
+            verdict, reason = case.tags[concept].verdict_on(value)
             if verdict is (Verdict.CONTRADICTS if holds else Verdict.SUPPORTS):
                 found.append((concept, value, verdict.value, reason))
     return found

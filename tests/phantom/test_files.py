@@ -20,7 +20,8 @@ from neuraxis_phantom.frames import centred_grid
 from neuraxis_phantom.head import Head
 from neuraxis_phantom.lesions import SITES
 from neuraxis_phantom.paint import paint
-from neuraxis_phantom.place import PlacedLesion, build_head
+from neuraxis_phantom.place import PlacedLesion
+from neuraxis_phantom.scene import build_scene
 from neuraxis_phantom.study import ct_attributes
 
 PACKAGE = Path(neuraxis_phantom.__file__).parent
@@ -69,7 +70,7 @@ def test_written_slices_carry_the_grid_and_the_same_bytes_each_time(tmp_path: Pa
 def test_the_same_seed_paints_the_same_voxels_and_another_seed_others(capnon_head: tuple[Head, PlacedLesion]) -> None:
     grid = centred_grid((2, 24, 24), (1.5, 1.5, 2.0), (3.0, -14.0, 40.0))
     pictures = []
-    again, other = (build_head(case_parameters("capnon"), seed) for seed in (0, 1))
+    again, other = ((s.head, s.placed) for s in (build_scene(case_parameters("capnon"), seed) for seed in (0, 1)))
     for seed, (head, placed) in ((0, capnon_head), (0, again), (1, other)):
         hu = paint(head, placed, grid, model_from("CT"), ct.hu_values(placed), edge_mm=0.5)[0]
         ct.add_noise(hu, ct.THIN, 1.5, seed, 1)

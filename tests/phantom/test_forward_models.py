@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from neuraxis_phantom import ct, mr, swi
-from neuraxis_phantom.acquire import model_from
+from neuraxis_phantom.acquire import inside, model_from
+from neuraxis_phantom.anatomy import Scene
 from neuraxis_phantom.frames import Grid, centred_grid
 from neuraxis_phantom.head import Head
 from neuraxis_phantom.paint import paint
@@ -109,13 +110,19 @@ def test_tissue_is_where_anatomy_says(capnon_head: tuple[Head, PlacedLesion]) ->
     assert medulla == pytest.approx(1.0, abs=0.02)
 
 
-def test_the_signal_void_is_larger_than_the_calcification(capnon_head: tuple[Head, PlacedLesion]) -> None:
-    head, placed = capnon_head
-    grid = crop(placed, (0.6, 0.6, 1.2), (21, 40, 40))
-    magnitude, phase = swi.complex_image(head, placed, grid)
+def test_the_signal_void_is_larger_than_the_calcification(capnon_scene: Scene) -> None:
+    grid = crop(capnon_scene.placed, (0.6, 0.6, 1.2), (21, 40, 40))
+    magnitude, phase, (box, without) = swi.complex_image(capnon_scene, grid)
     row = magnitude[10, 20, :]
     background = np.median(magnitude[10, 18:22, 30:38])
     dark = np.flatnonzero(row < background / 2)
     run = dark[(dark > 10) & (dark < 30)]
     assert 1.2 <= (run.max() - run.min() + 1) * 0.6 / 4.0 <= 2.6
     assert np.isfinite(phase).all()
+    void = swi.void_in(capnon_scene.placed, grid.crop(*box), without, magnitude[inside(box)])
+    assert void.ratio is not None
+    assert 1.2 <= void.ratio <= 2.6
+    assert void.volume_mm3 > capnon_scene.placed.lesion.volume_mm3()
+    images = swi.simulate_swi(capnon_scene, 0, grid, -1)
+    assert images.void.ratio is not None
+    assert images.void.ratio > void.ratio

@@ -8,9 +8,11 @@ from scipy import ndimage
 
 from neuraxis_phantom import ct
 from neuraxis_phantom.acquire import blur_in_plane, blur_slices, model_from, mr_from_ct
+from neuraxis_phantom.anatomy import Scene
 from neuraxis_phantom.frames import Grid, centred_grid
 from neuraxis_phantom.head import Head
 from neuraxis_phantom.mr import all_tissues
+from neuraxis_phantom.observed import observed
 from neuraxis_phantom.paint import Values, paint
 from neuraxis_phantom.place import PlacedLesion, bone_distance
 from neuraxis_phantom.record import concept_truth, exact_volume, lesion_mask
@@ -109,8 +111,8 @@ def test_the_lesion_is_right_of_the_midline_in_both_frames(capnon_head: HeadAndL
     assert np.linalg.norm(in_ct - in_mr) > 3
 
 
-def test_the_concepts_are_those_of_the_case(capnon_head: HeadAndLesion) -> None:
-    concepts = concept_truth(capnon_head[1])
+def test_the_concepts_are_those_of_the_case(capnon_scene: Scene) -> None:
+    concepts = concept_truth(capnon_scene.placed, observed(capnon_scene, 1.9, 200.0))
     expected = {
         "calcification": "dense", "compartment": "extra_axial", "location": "foramen_magnum", "laterality": "right",
         "bone_change": "none", "t1_signal": "hypo", "t2_signal": "hypo", "perilesional_oedema": "none",

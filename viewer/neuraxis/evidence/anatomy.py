@@ -150,12 +150,12 @@ def _resampled(context: EvidenceContext, series: Series, grid: VolumeGeometry) -
     return values
 
 
-def cranial_cavity(bone: BoolArray, hu: FloatArray) -> BoolArray:
+def cranial_cavity(bone: BoolArray, hu: FloatArray, step_mm: float = GRID_MM) -> BoolArray:
     """Space enclosed by bone, slice by slice: cranial cavity and spinal canal.
 
     Parameters
     ----------
-    bone : (z, y, x) on a 1 mm grid with axial slices
+    bone : (z, y, x) on an isotropic grid of `step_mm` with axial slices
     hu : the CT there
 
     Notes
@@ -171,23 +171,25 @@ def cranial_cavity(bone: BoolArray, hu: FloatArray) -> BoolArray:
     for z in range(bone.shape[0]):
         if bone[z].sum() < 50:
             continue
-        grown = edt.edt(~bone[z], black_border=False) <= 7
+        grown = edt.edt(~bone[z], black_border=False) * step_mm <= 7
         filled = ndimage.binary_fill_holes(grown)
-        closed = edt.edt(filled, black_border=True) > 7
+        closed = edt.edt(filled, black_border=True) * step_mm > 7
         enclosed[z] = closed & ~bone[z] & soft[z]
-    core = ndimage.binary_erosion(enclosed, iterations=2)
-    cavity: BoolArray = _largest(core, grow=2) & enclosed
+    steps = max(1, round(2 / step_mm))
+    core = ndimage.binary_erosion(enclosed, iterations=steps)
+    cavity: BoolArray = _largest(core, grow=steps) & enclosed
     return cavity
 
 
-def brain_by_opening(signal: FloatArray) -> BoolArray:
+def brain_by_opening(signal: FloatArray, step_mm: float = GRID_MM) -> BoolArray:
     """Brain with its fluid on MR alone: what stays in one piece after an erosion by 4 mm of everything not dark."""
     from scipy import ndimage
 
     finite = np.nan_to_num(signal, nan=0.0)
     high = float(np.percentile(finite, 99))
-    core = ndimage.binary_erosion(ndimage.gaussian_filter(finite, 1.0) > 0.15 * high, iterations=4)
-    brain: BoolArray = ndimage.binary_fill_holes(_largest(core, grow=3)).astype(bool)
+    bright = ndimage.gaussian_filter(finite, 1.0 / step_mm) > 0.15 * high
+    core = ndimage.binary_erosion(bright, iterations=max(1, round(4 / step_mm)))
+    brain: BoolArray = ndimage.binary_fill_holes(_largest(core, grow=max(1, round(3 / step_mm)))).astype(bool)
     return brain
 
 

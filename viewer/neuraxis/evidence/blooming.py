@@ -10,6 +10,7 @@ import numpy as np
 from neuraxis.domain.geometry import FloatArray
 from neuraxis.domain.study import Role, Series
 from neuraxis.domain.tag import Evidence, Tag, Verdict
+from neuraxis.evidence.anatomy import references
 from neuraxis.evidence.calcification import calcium_of
 from neuraxis.evidence.metric import Metric, MetricDescription
 from neuraxis.evidence.sampling import sample
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 PRESENT_RATIO, MARKED_RATIO = 1.1, 1.5
 DEEP_VOID, SHALLOW_VOID = 0.5, 0.3
 SPOTS_FROM_MM = 2.5
+DARK_SURROUNDINGS = 0.5
+"""Signal of the surroundings as a part of the brain's, below which no void can stand out."""
 RAYS = 72
 RAY_STEP_MM, STAYS_RISEN_MM = 0.1, 1.5
 RULE = (
@@ -42,6 +45,7 @@ DESCRIPTION = MetricDescription(
         "depends on echo time, field strength and voxel, which are stored with it: comparable only at equal ones",
         "needs 3 voxels across the reference",
         "directions in which bone, air or a vessel continues the void are left out",
+        "surroundings darker than half of the brain (bone, air): not assessable",
         "SWI magnitude cannot tell calcium from blood",
     ),
     source="dependence on TE: Liu 2012 (PMC4297605); thresholds: project",
@@ -212,7 +216,13 @@ def _void(context: EvidenceContext) -> tuple[Void | None, Series | None, str]:
         patch, centre, lambda points: context.field.at(back.apply(points)), context.diameter_mm / 2 + 12.0,
         0.5 if calcified else SPOTS_FROM_MM,
     )
-    return void, series, "" if void else f"no voxel of {series.title} lies inside the lesion"
+    if void is None:
+        return None, series, f"no voxel of {series.title} lies inside the lesion"
+    brain = [t.median for name, t in references(context, series).items() if name in ("grey matter", "white matter", "brain")]
+    if brain and void.background < DARK_SURROUNDINGS * min(brain):
+        share = void.background / min(brain)
+        return None, series, f"the surroundings give {share:.2f} of the brain's signal: a void in bone or air is not seen"
+    return void, series, ""
 
 
 def assess(context: EvidenceContext) -> tuple[Tag, ...]:

@@ -28,13 +28,15 @@ BONE_HU = 300.0
 THICKEST_MM = 1.5
 LATTICE_MM = 1.0
 SEARCH_MM = 3.0
-CHANGED_MM3, SAME_MM3 = 100.0, 40.0
+CHANGED_MM3, SAME_MM3, REPLACED_MM3 = 100.0, 40.0, 80.0
 SAME_SHARE = 0.10
+TOUCHING_MM = 0.5
 CONTROLS = ((0, 24, 0), (0, -24, 0), (0, 0, 20), (0, 0, -20), (0, 20, -16))
 """Where the two sides are compared away from the lesion, mm from it in the lesion's frame."""
 RULE = (
     "hyperostosis: more than 100 mm3 of bone without counterpart, more than 1.5 x any control place and 3 x the "
-    "opposite difference; erosion: the same for missing bone; none: at most 40 mm3 and 10 % either way [prop]"
+    "opposite difference; erosion: the same for missing bone; none: at most 40 mm3 and 10 % either way, "
+    "where the lesion touches bone at most 40 mm3 less in all [prop]"
 )
 
 DESCRIPTION = MetricDescription(
@@ -52,6 +54,8 @@ DESCRIPTION = MetricDescription(
         "near the midline the mirrored place is the lesion itself: not assessable",
         "a lesion continuous with bone cannot be told from hyperostosis",
         "changes of less than about 1.5 mm are not seen; remodelling and fracture are the reader's",
+        "dense parts that do not go on beyond 14 mm from the lesion count as its calcium, not as bone",
+        "bone on the mirrored side where the lesion lies: more than 80 mm3 is erosion, 20 to 80 mm3 is not assessable",
     ),
     source="comparison with the mirrored patch; thresholds: project",
     mark="prop",
@@ -68,6 +72,20 @@ class BoneAsymmetry:
     less_mm3: float
     repeat_mm3: float
     controls: int
+    replaced_mm3: float = 0.0
+    """Mirrored bone without counterpart where the lesion itself lies."""
+
+
+def going_on(dense: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The parts that reach the border of the lattice: bone goes on, calcium of the lesion does not."""
+    import cc3d
+
+    labels = cc3d.connected_components(dense, connectivity=26)
+    edge = np.ones(dense.shape, dtype=bool)
+    edge[1:-1, 1:-1, 1:-1] = False
+    kept = np.unique(labels[edge])
+    result: NDArray[np.bool_] = np.isin(labels, kept[kept > 0])
+    return result
 
 
 def unmatched(own: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -78,8 +96,8 @@ def unmatched(own: NDArray[np.bool_], other: NDArray[np.bool_]) -> tuple[NDArray
     return own & ~ndimage.binary_dilation(other, six), other & ~ndimage.binary_dilation(own, six)
 
 
-def judge(asymmetry: BoneAsymmetry, continuous: bool) -> dict[str, Answer]:
-    """Verdict for each value but continuity."""
+def judge(asymmetry: BoneAsymmetry, continuous: bool, touching: bool = False) -> dict[str, Answer]:
+    """Verdict for each value but continuity; a lesion that touches bone may have taken the place of some."""
     more, less, repeat = asymmetry.more_mm3, asymmetry.less_mm3, asymmetry.repeat_mm3
     text = (
         f"{more:.0f} mm3 more and {less:.0f} mm3 less bone than on the mirrored side within 6 mm "
@@ -95,6 +113,13 @@ def judge(asymmetry: BoneAsymmetry, continuous: bool) -> dict[str, Answer]:
         return _changed("hyperostosis", text)
     if less > enough and less > 3 * more:
         return _changed("erosion", text)
+    if asymmetry.replaced_mm3 > max(REPLACED_MM3, 1.5 * repeat) and more < asymmetry.replaced_mm3:
+        return _changed("erosion", f"{text}; {asymmetry.replaced_mm3:.0f} mm3 of bone are missing where the lesion lies")
+    if asymmetry.replaced_mm3 > 0.25 * REPLACED_MM3:
+        why = f"{text}; the mirrored side has {asymmetry.replaced_mm3:.0f} mm3 of bone where the lesion lies"
+        return unclear("bone_change", f"{why}: replaced or displaced is not told")
+    if touching and asymmetry.mirrored_mm3 - asymmetry.volume_mm3 > SAME_MM3:
+        return unclear("bone_change", f"{text}; the lesion touches bone: a little of it may be replaced")
     if asymmetry.controls and max(more, less) <= min(SAME_MM3, max(5.0, SAME_SHARE * larger)):
         return _unchanged(text)
     return unclear("bone_change", f"{text}: neither clearly the same nor clearly different")
@@ -130,6 +155,7 @@ def measure_asymmetry(context: EvidenceContext, series: Series, plane: MidlinePl
     zone = (distance > 0.7) & (distance <= REACH_MM)
     fit = (distance > FIT_MM[0]) & (distance <= FIT_MM[1])
     own, mirrored, more, less, _ = _compared(context, series, plane, points, zone, fit)
+    _, _, _, replaced, _ = _compared(context, series, plane, points, distance <= 0.7, fit)
     repeats = []
     for shift in CONTROLS:
         place = points + np.asarray(shift, dtype=np.float64)
@@ -137,7 +163,7 @@ def measure_asymmetry(context: EvidenceContext, series: Series, plane: MidlinePl
         a, b, up, down, seen = _compared(context, series, plane, place, zone & clear, fit)
         if seen > 0.8 and (zone & clear).sum() > 0.6 * zone.sum() and max(a, b) > 0.2 * max(own, mirrored):
             repeats.append(max(up, down))
-    return BoneAsymmetry(own, mirrored, more, less, max(repeats, default=0.0), len(repeats))
+    return BoneAsymmetry(own, mirrored, more, less, max(repeats, default=0.0), len(repeats), replaced)
 
 
 def _compared(
@@ -157,7 +183,7 @@ def _compared(
     mirrored = plane.mirrored(points)
     other = hu_at(mirrored + _best_shift(mirrored[fitted], own[fitted], hu_at))
     seen = np.isfinite(own) & np.isfinite(other)
-    a, b = seen & (own >= BONE_HU), seen & (other >= BONE_HU)
+    a, b = going_on(seen & (own >= BONE_HU)), going_on(seen & (other >= BONE_HU))
     more, less = unmatched(a, b)
     cell = LATTICE_MM**3
     volumes = [float((zone & m).sum()) * cell for m in (a, b, more & seen, less & seen)]
@@ -203,7 +229,8 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     asymmetry = measure_asymmetry(context, series, plane)
     numbers, _, _ = bone_numbers(context)
     continuous = bool(numbers and numbers.dense and numbers.saddle_hu is not None and numbers.saddle_hu >= 300)
-    answers = judge(asymmetry, continuous)
+    touching = numbers is not None and numbers.distance_mm is not None and numbers.distance_mm <= TOUCHING_MM
+    answers = judge(asymmetry, continuous, touching)
     evidence = Evidence(
         DESCRIPTION.key, asymmetry.more_mm3 - asymmetry.less_mm3, "mm3", series.series_uid, RULE, *answers["none"],
         asymmetry.repeat_mm3, context.field.centre_lps_mm, context.frame,

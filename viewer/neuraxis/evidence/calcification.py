@@ -23,6 +23,12 @@ DENSE_MEAN_HU, DENSE_MAX_HU, DENSE_FRACTION = 300.0, 500.0, 0.8
 RIM_RATIO, RIM_VOXELS, PATTERN_VOXELS = 1.5, 6.0, 8.0
 PUNCTATE_MM = 2.0
 THICKEST_FOR_NONE_MM = 2.5
+BORDER_MM, FADING_MM = 3.5, (1.0, 2.0)
+FADING_SHARE = (0.15, 0.6)
+"""Excess over the background, as a part of the mask's mean excess, between 1 and 2 mm outside: an edge that fades."""
+HALF_OF_DIRECTIONS = 4
+STRAY_SHARE = 0.02
+"""Dense voxels of a mask drawn on MR, fewer than this part of it, may be bone that the registration let in [prop]."""
 HYPERDENSE_HU = 60.0
 """A 90th percentile (noise taken off) above this is denser than brain: it may be chronic blood as well as calcium."""
 
@@ -34,7 +40,7 @@ DESCRIPTION = MetricDescription(
     title="Calcification on CT",
     concepts=("calcification",),
     formula="HU max, mean and P90 of native voxels in the lesion; f130 = N(HU >= 130) / N(lesion); components of "
-    "HU >= 130 with their length; shell (outer 1 mm) mean / core mean",
+    "HU >= 100 with the length of what reaches 130 HU and half of their maximum; shell (outer 1 mm) mean / core mean",
     unit="HU",
     inputs=("CT without contrast, values in HU", "lesion mask"),
     rules=(
@@ -50,6 +56,9 @@ DESCRIPTION = MetricDescription(
         "contrast-enhanced CT: iodine may exceed 100 HU, not assessable",
         "coarse, gyriform and laminated patterns are the reader's",
         "voxels above 2500 HU (metal) are left out",
+        "a mask drawn on MR with 100 HU and more around it in 4 of 8 directions: bone or a calcified rim, not assessable",
+        "an edge that fades over more than a millimetre in 4 of 8 directions: the mask holds the densest part only, dense "
+        "and amorphous are not told apart",
     ),
     source="100 HU: doi 10.1055/a-1556-4801; 130 HU: doi 10.1371/journal.pone.0334597; pattern rules: project",
     mark="prop",
@@ -70,6 +79,10 @@ class CalciumNumbers:
     voxels_across: float
     noise: float
     peak_lps_mm: Vector3
+    bordering_octants: int = 0
+    """In how many of 8 directions 100 HU and more lie within `BORDER_MM` outside the mask."""
+    fading_octants: int = 0
+    """In how many of 8 directions the density fades outwards instead of ending at the mask's edge."""
 
 
 def ct_for_values(context: EvidenceContext) -> tuple[Series | None, str]:
@@ -117,16 +130,26 @@ def measure_calcium(
         if where.sum() < 3 or values[where].max() < COUNTED_HU:
             continue
         count += int(where.sum())
-        lengths.append(_length_mm(where & (values >= COUNTED_HU), spacing_zyx_mm))
+        # Spots that touch only in each other's blur are parts of their own: half of the brightest parts them.
+        dense = where & (values >= max(COUNTED_HU, 0.5 * float(values[where].max())))
+        parts = cc3d.connected_components(dense, connectivity=26)
+        lengths.append(max(_length_mm(parts == part, spacing_zyx_mm) for part in range(1, int(parts.max()) + 1)))
     shell, core = hu[distance_mm[inside] > -1.0], hu[distance_mm[inside] <= -1.0]
     ratio = float(shell.mean() / core.mean()) if len(shell) > 4 and len(core) > 4 and core.mean() > 1 else None
     ring = (distance_mm > 2) & (distance_mm < 12) & (values > -20) & (values < 90)
     noise = 1.4826 * float(np.median(np.abs(values[ring] - np.median(values[ring])))) if ring.sum() > 50 else 10.0
+    background = float(np.median(values[ring])) if ring.sum() > 50 else 35.0
     x, y, z = points_lps_mm[inside][int(hu.argmax())]
+    octant = (points_lps_mm > points_lps_mm[inside].mean(axis=0)) @ np.array([1, 2, 4])
+    border = (distance_mm > 0) & (distance_mm <= BORDER_MM) & (values >= CALCIFIED_HU)
+    edge = (distance_mm > FADING_MM[0]) & (distance_mm <= FADING_MM[1]) & np.isfinite(values)
+    low, high = (background + share * (float(hu.mean()) - background) for share in FADING_SHARE)
+    medians = [float(np.median(values[k])) if (k := edge & (octant == n)).any() else -np.inf for n in range(8)]
     return CalciumNumbers(
         float(hu.max()), float(hu.mean()), float(np.percentile(hu, 90)), float((hu >= COUNTED_HU).mean()), count,
         tuple(sorted(lengths, reverse=True)), ratio, diameter_mm / max(spacing_zyx_mm[1:]), noise,
-        (float(x), float(y), float(z)),
+        (float(x), float(y), float(z)), sum(bool((border & (octant == n)).sum() >= 8) for n in range(8)),
+        sum(low < m < high for m in medians),
     )
 
 
@@ -162,7 +185,7 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     if numbers is None or series is None:
         return (not_assessable("calcification", DESCRIPTION.key, PRESENCE_RULE, why, "HU"),)
     patch = context.patch(series, 15.0)
-    answers = judge(numbers, patch.slice_mm)
+    answers = judge(numbers, patch.slice_mm, series.id == context.lesion.mask.series_id)
     inputs = (
         f"kernel {series.acquisition.convolution_kernel or 'not stated'}", f"{series.acquisition.kvp or '?'} kV",
         f"slice {patch.slice_mm:.2g} mm", f"noise {numbers.noise:.0f} HU",
@@ -199,10 +222,13 @@ def _evidence(base: Evidence, numbers: CalciumNumbers, answers: dict[str, Answer
     return found
 
 
-def judge(numbers: CalciumNumbers, slice_mm: float) -> dict[str, Answer]:
-    """Verdict for each value of the concept."""
+def judge(numbers: CalciumNumbers, slice_mm: float, drawn_on_ct: bool = True) -> dict[str, Answer]:
+    """Verdict for each value of the concept; `drawn_on_ct`: the mask's edge is that of the density."""
     brightest = f"maximum {numbers.maximum:.0f} HU, mean {numbers.mean:.0f} HU in the lesion"
     if not numbers.calcified_voxels:
+        if not drawn_on_ct and numbers.bordering_octants >= HALF_OF_DIRECTIONS:
+            reason = f"{brightest}, 100 HU and more around it in {numbers.bordering_octants} of 8 directions: bone or calcium"
+            return unclear("calcification", reason)
         if numbers.maximum >= CALCIFIED_HU + 4 * numbers.noise:
             return unclear("calcification", f"{brightest}: single voxels above 100 HU, too few to call calcium")
         if slice_mm > THICKEST_FOR_NONE_MM:
@@ -212,6 +238,9 @@ def judge(numbers: CalciumNumbers, slice_mm: float) -> dict[str, Answer]:
             reason = f"{brightest}: hyperdense but below 100 HU, faint calcium or blood are not told apart"
             return unclear("calcification", reason)
         return absent("calcification", f"{brightest}: below 100 HU")
+    if not drawn_on_ct and numbers.bordering_octants and numbers.f130 < STRAY_SHARE:
+        reason = f"{brightest}: {numbers.calcified_voxels} voxels at or above 100 HU, with bone or calcium at the mask's border"
+        return unclear("calcification", reason)
     reason = f"{brightest}: {numbers.calcified_voxels} voxels at or above 100 HU"
     few = f"{numbers.voxels_across:.0f} voxels across the lesion are too few to tell a pattern"
     answers: dict[str, Answer] = dict.fromkeys(
@@ -225,6 +254,11 @@ def judge(numbers: CalciumNumbers, slice_mm: float) -> dict[str, Answer]:
     answers["rim"] = _rim(numbers) if enough else (Verdict.NOT_ASSESSABLE, few)
     answers["dense"] = (Verdict.NEUTRAL, "denser at the edge than inside") if rim else _dense(numbers)
     answers["amorphous"] = _amorphous(numbers, enough, few)
+    if numbers.fading_octants >= HALF_OF_DIRECTIONS:
+        why = f"{reason}; the density fades outwards in {numbers.fading_octants} of 8 directions: its extent is not sharp"
+        for name in ("dense", "amorphous", "rim"):
+            if answers[name][0] is not Verdict.SUPPORTS or name == "dense":
+                answers[name] = (Verdict.NOT_ASSESSABLE, why)
     return answers
 
 

@@ -12,14 +12,18 @@ from neuraxis.evidence import (
     calcification,
     compartment,
     coverage,
+    cystic,
     diffusion,
     dural_tail,
     enhancement,
+    flow_void,
     haemorrhage,
+    hydrocephalus,
     laterality,
     location,
     margin,
     mass_effect,
+    midline_shift,
     oedema,
     phase_sign,
     signal_ratio,
@@ -35,7 +39,7 @@ _METRICS: tuple[Metric, ...] = (
     size.METRIC, laterality.METRIC, location.METRIC, compartment.METRIC, calcification.METRIC, attenuation.METRIC,
     bone_continuity.METRIC, bone_change.METRIC, *signal_ratio.METRICS, diffusion.METRIC, blooming.METRIC,
     phase_sign.METRIC, haemorrhage.METRIC, enhancement.METRIC, dural_tail.METRIC, oedema.METRIC, mass_effect.METRIC,
-    margin.METRIC, coverage.METRIC,
+    margin.METRIC, cystic.METRIC, flow_void.METRIC, midline_shift.METRIC, hydrocephalus.METRIC, coverage.METRIC,
 )
 
 

@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     from neuraxis.evidence.context import EvidenceContext
 
 REASONS = {
-    "hydrocephalus": "ventricular width is not measured; the reader's word stands alone",
-    "midline_shift": "displacement of midline structures is not measured; the reader's word stands alone",
-    "herniation": "tonsillar, subfalcine and transtentorial descent are not measured",
-    "cystic": "cyst, septum and fluid level are told by the reader; signal ratios are shown with T1, T2 and FLAIR",
-    "flow_void": "a flow void cannot be told from calcium and air by signal alone",
+    "herniation": "descent of the tonsils, the cingulate gyrus and the uncus is not measured: it needs these structures to "
+    "be outlined; the shift of the midline is measured on its own",
 }
 RULE = "no metric"
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from neuraxis.evidence.context import EvidenceContext, Patch
 
 LARGEST_RESIDUAL_MM = 0.5
+CAPSULE_MM = 1.2
+"""By how much an enhancing capsule and its blur widen a mask drawn on MR."""
 PRESENT_INDEX, ABSENT_INDEX = 0.08, 0.04
 ENHANCING_OCTANTS = 4
 RIM_RATIO = 1.5
@@ -299,6 +301,14 @@ def judge(numbers: EnhancementNumbers, residual_mm: float, forbidden: str | None
     return answers
 
 
+def _least_diameter_mm(context: EvidenceContext) -> float:
+    """The diameter less its uncertainty: a rim drawn on MR makes a small lesion look larger than it is."""
+    long_axis = context.lesion.measurement.long_axis
+    uncertainty = long_axis.quantity.uncertainty if long_axis else None
+    on_mr = any(s.id == context.lesion.mask.series_id and s.modality != "CT" for s in context.study.series)
+    return context.diameter_mm - max(uncertainty or 0.0, CAPSULE_MM if on_mr else 0.0)
+
+
 def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     """Whether the lesion enhances, and in which pattern where its size allows that."""
     difference = difference_of(context)
@@ -315,12 +325,13 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
         why = f"fewer than 4 voxels of {difference.pre.title} lie in the lesion"
         return (not_assessable("enhancement", DESCRIPTION.key, RULE, why, "1", difference.post.series_uid),)
     patch = difference.patch
-    forbidden = pattern_allowed(context.diameter_mm, patch.slice_mm, difference.residual_mm)
+    forbidden = pattern_allowed(_least_diameter_mm(context), patch.slice_mm, difference.residual_mm)
     answers = judge(numbers, difference.residual_mm, forbidden)
     calcium, _, _ = calcium_of(context)
     if answers["none"][0] is Verdict.SUPPORTS and calcium is not None and calcium.f130 >= DENSE_FRACTION:
         why = "calcium fills the lesion and leaves no signal in which enhancement could show; none around it"
-        kept = answers["rim"] if numbers.octants == 0 else (Verdict.NOT_ASSESSABLE, answers["none"][1])
+        told = numbers.octants == 0 and forbidden is None
+        kept = answers["rim"] if told else (Verdict.NOT_ASSESSABLE, forbidden or answers["none"][1])
         answers = {**unclear("enhancement", f"{answers['none'][1]}; {why}"), "rim": kept}
     base = Evidence(
         DESCRIPTION.key, numbers.index, "1", difference.post.series_uid, RULE, *answers["present"],

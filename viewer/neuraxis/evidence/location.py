@@ -1,7 +1,8 @@
-"""Where the lesion sits: the level of the foramen magnum on CT, the only site that bone alone gives."""
+"""Where the lesion sits: the level of the foramen magnum on CT, and hints to sites that lie about it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from neuraxis.domain.study import Role
 from neuraxis.domain.tag import Evidence, Tag, Verdict
 from neuraxis.evidence.anatomy import anatomy_of
 from neuraxis.evidence.metric import Metric, MetricDescription
-from neuraxis.evidence.symmetry import midline_of
+from neuraxis.evidence.symmetry import MidlinePlane, midline_of
 from neuraxis.evidence.verdicts import Answer, tag_from
 
 if TYPE_CHECKING:
@@ -22,6 +23,27 @@ FORAMEN_MM2 = 1300.0
 """Largest area of the opening taken for the foramen magnum (30 x 35 mm is about 820 mm2)."""
 CAVITY_MM2 = 2600.0
 NEAR_MM, FAR_MM = 10.0, 25.0
+ABOVE_TENTORIUM_MM = 75.0
+REMOTE = (
+    "supratentorial", "frontal", "parietal", "temporal", "occipital", "insula", "cerebral_hemisphere", "corpus_callosum",
+    "basal_ganglia", "thalamus", "hypothalamus", "hippocampus", "lateral_ventricle", "third_ventricle", "foramen_of_monro",
+    "sylvian_fissure", "interhemispheric", "sella", "suprasellar", "parasellar", "cavernous_sinus", "pineal", "sphenoid_wing",
+    "olfactory_groove", "falx", "parasagittal", "tentorium", "convexity", "sagittal_sinus", "orbit", "optic_nerve",
+    "lumbar_spine", "sacral_spine", "thoracic_spine", "conus",
+)
+"""Sites that nobody's foramen magnum is near."""
+HINTS: Mapping[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
+    "cpa": ((12.0, 32.0), (-28.0, 6.0), (12.0, 40.0)),
+    "jugular_foramen": ((14.0, 34.0), (-20.0, 12.0), (0.0, 18.0)),
+    "petrous": ((20.0, 60.0), (-30.0, 20.0), (6.0, 34.0)),
+    "clivus": ((0.0, 12.0), (-48.0, -16.0), (2.0, 44.0)),
+    "prepontine": ((0.0, 14.0), (-40.0, -22.0), (16.0, 44.0)),
+    "cisterna_magna": ((0.0, 18.0), (8.0, 40.0), (-10.0, 16.0)),
+    "fourth_ventricle": ((0.0, 10.0), (-8.0, 10.0), (14.0, 38.0)),
+    "medulla": ((0.0, 11.0), (-20.0, 8.0), (-4.0, 20.0)),
+    "cerebellum": ((0.0, 55.0), (4.0, 70.0), (2.0, 50.0)),
+}
+"""Where sites lie in an adult head: mm from the midline, behind (positive) the middle of the foramen, above its level [prop]."""
 RULE = "at the foramen magnum: within 10 mm of its level and of its opening; elsewhere: more than 25 mm away [prop]"
 
 DESCRIPTION = MetricDescription(
@@ -32,8 +54,15 @@ DESCRIPTION = MetricDescription(
     "1300 mm2; height of the lesion's centroid above that level",
     unit="mm",
     inputs=("CT from the posterior fossa to C1", "lesion mask"),
-    rules=(RULE,),
-    limits=("no other site is told from voxels: not assessable", "needs the posterior fossa above in the field of view"),
+    rules=(
+        RULE,
+        "at the foramen: supratentorial, lumbar and other far sites are contradicted; 75 mm above it: infratentorial is [prop]",
+        "sites of the posterior fossa whose usual place holds the lesion's centre: neutral, a hint; never supported [prop]",
+    ),
+    limits=(
+        "every other site is the reader's: not assessable", "needs the posterior fossa above in the field of view",
+        "the usual places are those of an adult head lying straight; a hint is no finding",
+    ),
     source="project",
     mark="prop",
 )
@@ -96,18 +125,48 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
     aside = max(0.0, float(np.hypot(*(centre[:2] - np.asarray(foramen.centre_xy_mm)))) - radius)
     text = f"{abs(height):.0f} mm {'above' if height > 0 else 'below'} the level of the foramen magnum"
     text += f", {aside:.0f} mm outside its opening" if aside > 0 else ", within its opening"
-    answer: Answer = (Verdict.NOT_ASSESSABLE, f"{text}: neither clearly at it nor away")
-    if abs(height) <= NEAR_MM and aside <= 5:
-        answer = (Verdict.SUPPORTS, text)
-    elif abs(height) > FAR_MM or aside > FAR_MM:
-        answer = (Verdict.CONTRADICTS, text)
+    answers = _answers(height, aside, text)
+    answers |= _hints(context, plane, foramen, {n for n, a in answers.items() if a[0] is not Verdict.NOT_ASSESSABLE})
     uid = plane.series_uid if plane else ""
     evidence = Evidence(
-        DESCRIPTION.key, height, "mm", uid, RULE, *answer, 5.0,
+        DESCRIPTION.key, height, "mm", uid, RULE, *answers["foramen_magnum"], 5.0,
         (foramen.centre_xy_mm[0], foramen.centre_xy_mm[1], foramen.level_mm), context.frame,
         (f"opening {foramen.area_mm2:.0f} mm2",),
     )
-    return (tag_from("location", {"foramen_magnum": answer}, [evidence], other),)
+    return (tag_from("location", answers, [evidence], other),)
+
+
+def _answers(height: float, aside: float, text: str) -> dict[str, Answer]:
+    """Verdicts that the level of the foramen magnum decides."""
+    if abs(height) <= NEAR_MM and aside <= 5:
+        far = (Verdict.CONTRADICTS, f"{text}: at the foramen magnum")
+        return {"foramen_magnum": (Verdict.SUPPORTS, text), **dict.fromkeys(REMOTE, far)}
+    if abs(height) > FAR_MM or aside > FAR_MM:
+        answers: dict[str, Answer] = {"foramen_magnum": (Verdict.CONTRADICTS, text)}
+        if height > ABOVE_TENTORIUM_MM:
+            above = (Verdict.CONTRADICTS, f"{text}: above the tentorium")
+            answers |= dict.fromkeys(("infratentorial", "posterior_fossa", "cerebellum", "brainstem", "medulla", "pons"), above)
+        return answers
+    return {"foramen_magnum": (Verdict.NOT_ASSESSABLE, f"{text}: neither clearly at it nor away")}
+
+
+def _hints(
+    context: EvidenceContext, plane: MidlinePlane | None, foramen: Foramen, decided: set[str]
+) -> dict[str, Answer]:
+    """Sites of the posterior fossa in whose usual place the lesion's centre lies: neutral."""
+    if plane is None:
+        return {}
+    centre = np.asarray(context.field.centre_lps_mm)
+    place = (
+        abs(float(plane.distance_mm(centre))), float(centre[1]) - foramen.centre_xy_mm[1],
+        float(centre[2]) - foramen.level_mm,
+    )
+    text = f"{place[0]:.0f} mm off the midline, {place[1]:+.0f} mm behind and {place[2]:+.0f} mm above the foramen magnum"
+    return {
+        site: (Verdict.NEUTRAL, f"{text}: where the {site.replace('_', ' ')} usually lies; told by the reader")
+        for site, ranges in HINTS.items()
+        if site not in decided and all(low <= v <= high for v, (low, high) in zip(place, ranges, strict=True))
+    }
 
 
 METRIC = Metric(DESCRIPTION, assess)

@@ -22,7 +22,8 @@ OTHER_CALCIUM_MM3 = 1.0
 
 OF_THE_WHOLE = (
     "size", "t1_signal", "t2_signal", "flair_signal", "gre_signal", "dwi_signal", "adc_signal", "attenuation",
-    "diffusion_restriction", "enhancement", "perilesional_oedema", "mass_effect", "margin", "bone_change",
+    "diffusion_restriction", "enhancement", "perilesional_oedema", "mass_effect", "margin", "bone_change", "cystic",
+    "flow_void",
 )
 """Concepts that a verdict on one spot would get wrong; side, site, presence of calcium and blooming stay."""
 

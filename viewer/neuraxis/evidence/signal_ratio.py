@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from neuraxis.evidence.context import EvidenceContext, Patch
 
 HYPO, HYPER, BAND = 0.8, 1.2, 0.04
+THICK_MM, THICK_ERROR = 2.0, 0.1
+"""Cortex on thicker slices is mixed with fluid: the reference is uncertain by that part [prop]."""
 ROLES: Mapping[str, tuple[Role, ...]] = {
     "t1_signal": (Role.T1,),
     "t2_signal": (Role.T2,),
@@ -165,7 +167,10 @@ def _tag(
     tissues: Mapping[str, ReferenceTissue],
 ) -> Tag:
     ratio = signal.value / reference.median
-    uncertainty = ratio * float(np.hypot(signal.uncertainty / max(signal.value, 1e-6), _error(reference)))
+    patch = context.patch(series, 15.0)
+    thick = THICK_ERROR if patch.slice_mm > THICK_MM else 0.0
+    parts = (signal.uncertainty / max(signal.value, 1e-6), _error(reference), thick)
+    uncertainty = ratio * float(np.linalg.norm(parts))
     csf = tissues.get("CSF")
     csf_ratio = csf.median / reference.median if csf else None
     answers = judge(ratio, uncertainty, signal.has_core, csf_ratio, signal.spread / reference.median)
@@ -173,7 +178,6 @@ def _tag(
         answers["csf"] = _like_csf(ratio, csf_ratio)
     named = [n for n in ("hypo", "iso", "hyper") if answers[n][0] is Verdict.SUPPORTS]
     verdict, reason = answers[named[0]] if named else answers["hypo"]
-    patch = context.patch(series, 15.0)
     rule = RULE if reference.name == "grey matter" else RULE.replace("grey matter", reference.name)
     inputs = (
         f"reference: {reference}", *(f"{t}: R = {signal.value / t.median:.2f}" for t in tissues.values() if t.median > 0),
@@ -211,6 +215,7 @@ def _metric(concept: str) -> Metric:
                 "in a lesion that is calcified in part the calcified voxels are left out",
                 "without a core only hypointensity is called, and not where dark CSF would explain it",
                 "partial volume with CSF raises T2 and lowers T1",
+                "slices above 2 mm: the reference in cortex is uncertain by 10 %",
                 "signal voids also come from flow, air and metal: read with CT",
             ),
             source="ratio to contralateral tissue is an accepted form; grades in papers are visual against cortex "

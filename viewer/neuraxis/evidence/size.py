@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from neuraxis.domain.quantity import Quantity
 from neuraxis.domain.tag import Evidence, Tag, Verdict
+from neuraxis.evidence.calcification import HALF_OF_DIRECTIONS, calcium_of
 from neuraxis.evidence.extent import widened
 from neuraxis.evidence.metric import Metric, MetricDescription
 from neuraxis.evidence.verdicts import tag_from
@@ -25,7 +26,10 @@ DESCRIPTION = MetricDescription(
     unit="mm, mm3",
     inputs=("lesion mask and the series it was made on",),
     rules=(RULE, "below 10 mm a lesion is non-measurable under RECIST 1.1 and RANO: no response category [lit]"),
-    limits=("a length across slices is no better than the slice distance",),
+    limits=(
+        "a length across slices is no better than the slice distance",
+        "a mask drawn on MR with bone or calcium around it in 4 of 8 directions: no length is compared",
+    ),
     source="RECIST 1.1 (PMC2872013); half-maximum boundary: doi 10.1371/journal.pone.0334597 and simulation",
     mark="T",
 )
@@ -55,7 +59,20 @@ def assess(context: EvidenceContext) -> tuple[Tag, ...]:
             f"; the mask holds only the part that stands out, enhancing tissue goes on beyond it (as a sphere about "
             f"{whole.field.equivalent_diameter_mm:.0f} mm): segment the whole lesion to compare sizes"
         )
+    elif (octants := _dense_around(context)) >= HALF_OF_DIRECTIONS:
+        verdict = Verdict.NOT_ASSESSABLE
+        text += (
+            f"; drawn on MR, with 100 HU and more around it in {octants} of 8 directions on CT: bone, or a calcified part "
+            "of the lesion that the mask leaves out"
+        )
     return (tag_from("size", {"measured": (verdict, text)}, evidence),)
+
+
+def _dense_around(context: EvidenceContext) -> int:
+    """In how many of 8 directions bone or calcium borders on a mask that was drawn on another series than CT."""
+    numbers, series, _ = calcium_of(context)
+    drawn_on_ct = series is not None and series.id == context.lesion.mask.series_id
+    return 0 if numbers is None or drawn_on_ct else numbers.bordering_octants
 
 
 def length_of(context: EvidenceContext) -> Quantity | None:

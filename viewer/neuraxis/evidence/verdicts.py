@@ -132,7 +132,8 @@ def merged(tags: Iterable[Tag]) -> tuple[Tag, ...]:
 
 def _merge(group: Sequence[Tag]) -> Tag:
     names = dict.fromkeys(name for tag in group for name, _, _ in tag.values)
-    values = tuple((name, *_joint([tag.verdict_on(name) for tag in group])) for name in names)
+    spoken = {name: [tag.verdict_on(name) for tag in group if name in {v[0] for v in tag.values}] for name in names}
+    values = tuple((name, *_joint(answers)) for name, answers in spoken.items())
     evidence = tuple(e for tag in group for e in tag.evidence)
     laterality = next((tag.laterality for tag in group if tag.laterality), None)
     return suggested(Tag(group[0].concept, None, Verdict.NOT_ASSESSABLE, evidence, values, laterality))

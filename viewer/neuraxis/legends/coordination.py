@@ -69,7 +69,8 @@ def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentatio
     """Rule 8 for planes: "Axial FLAIR (A), T1 (B) and CT (C)" are all axial."""
     trailing = {label for s in parts.own if not s.leading for label in s.labels or ()}
     starts = {label: s.first for s in reversed(parts.own) if not s.leading for label in s.labels or ()}
-    stated_in = {label: _states_first(reading, s, drafts[label]) for s in parts.own if not s.leading for label in s.labels or ()}
+    ends = {label: s.last for s in parts.own if not s.leading for label in s.labels or ()}
+    stated_in = {label: _states_first(reading, s, drafts[label]) for s in reversed(parts.own) if not s.leading for label in s.labels or ()}
     for group in parts.lists:
         _all_in_one_plane(reading, drafts, parts, group)
         plane, span = None, None
@@ -82,8 +83,10 @@ def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentatio
         stated = [k for k, label in enumerate(group) if drafts[label].plane]
         for k, label in enumerate(group):
             draft = drafts[label]
+            if k and label in starts and _stated_between(reading, ends.get(group[k - 1]), starts[label]):
+                plane, span = None, None
             restated = plane is not None and draft.plane is None and any(
-                j > k and drafts[group[j]].plane == plane for j in stated)
+                j > k and drafts[group[j]].plane == plane and drafts[group[j]].spans.get("plane") != span for j in stated)
             if restated or label not in trailing or draft.kind not in {None, "imaging"}:
                 continue
             if draft.plane:
@@ -91,6 +94,11 @@ def spread_planes(reading: Reading, drafts: dict[str, Draft], parts: Segmentatio
                 plane, span = (draft.plane, draft.spans.get("plane")) if leads else (None, None)
             elif plane and draft.own_picture and not stated_in.get(label) and reading.word(starts[label]) in {",", "and", "/", "&", "or", ""}:
                 draft.put("plane", plane, span)
+
+
+def _stated_between(reading: Reading, last: int | None, first: int) -> bool:
+    """True where a verb stands between the label at token `last` and the words of the next picture."""
+    return last is not None and any(e.has("verb") for e in reading.within(last + 1, first))
 
 
 def _states_first(reading: Reading, stretch: Stretch, draft: Draft) -> bool:

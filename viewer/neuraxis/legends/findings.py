@@ -40,12 +40,21 @@ class Stater:
                     if value in {"present", "rim"} or (value == "none" and self._is_part(entity)):
                         self.modifiers.collect(entity, concept, left=left)
         found = [s for e in passage.entities for concept, value in self._heads(e) for s in self._finding(e, concept, value)]
+        found = [s for s in found if not self._of_tissue(s)]
         found = [self._with_measure(self._bled_into_ventricle(s, found), measures) for s in found]
         found.extend(self.sites.locations(found))
         self._bleeding_in_brain(found)
         found.extend(self.sites.sizes(measures))
         found.extend(self.sites.sides())
         return sorted(found, key=lambda s: (s.first, s.last))
+
+    def _of_tissue(self, statement: Statement) -> bool:
+        """True for "an expansile intramedullary mass" and "an expansile pontine tumour": no bone is remodelled."""
+        if statement.concept != "bone_change" or not self.passage.reading.word(statement.first).startswith(("expans", "expand")):
+            return False
+        inside = any(m.key == "compartment" and m.value in {"intramedullary", "intra_axial"} for e in self.passage.entities for m in e.meanings)
+        sites = {v for place in self.passage.places for v in place.values}
+        return inside or (bool(sites) and sites <= _BRAIN | {"spinal_cord", "conus"})
 
     def _heads(self, entity: Entity) -> list[tuple[str, str]]:
         heads = [(m.key, m.value) for m in entity.meanings if m.kind == "finding" and m.key != "location" and m.value]
@@ -142,7 +151,7 @@ class Stater:
     def _beside_signal(self, entity: Entity) -> tuple[str, ...]:
         """The sequences of "hyperintense and septated on T2" for the finding that is no signal."""
         k = entity.last
-        while self.passage.reading.word(k) in {"lesion", "mass", "signal", "is", "seen", "was", "better", "best", "well", "visible", "were", "noted",
+        while self.passage.reading.word(k) in {"lesion", "mass", "rim", "ring", "signal", "is", "seen", "was", "better", "best", "well", "visible", "were", "noted",
                                         "identified", "detected", "are", "evident", "observed", "clearly"} and k < entity.last + 4:
             k += 1
         return on_group(self.passage.reading, k, k + 5) if self.passage.reading.word(k) in {"on", "in"} and k < self.passage.last else ()

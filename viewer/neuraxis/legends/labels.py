@@ -60,7 +60,7 @@ def find_labels(text: str, norm: str, is_descriptor: re.Pattern[str]) -> list[La
     """
     found = [*_with_words_in_brackets(norm, is_descriptor), *_parenthesised(norm, is_descriptor), *_named(norm), *_bare(text, norm, is_descriptor), *_positional(norm)]
     marks = _without_overlap(found)
-    marks = _in_rows(norm, _without_heading_range(norm, _without_articles(_without_figure_number(marks))))
+    marks = _in_rows(norm, _without_heading_range(norm, _without_articles(text, _without_figure_number(marks))))
     accepted = _accepted(marks)
     references = [m for m in _references(text, norm) if set(m.labels) <= accepted]
     chosen = [m for m in marks if set(m.labels) <= accepted]
@@ -75,10 +75,11 @@ def _without_figure_number(marks: list[LabelMark]) -> list[LabelMark]:
     return [replace(m, labels=tuple(re.sub(r"^\d{1,2}(?=[a-z]$)", "", x) for x in m.labels)) for m in marks]
 
 
-def _without_articles(marks: list[LabelMark]) -> list[LabelMark]:
-    """Leaves out the article "A" where "(A)" is the label."""
+def _without_articles(text: str, marks: list[LabelMark]) -> list[LabelMark]:
+    """Leaves out the article "A" where "(A)" is the label; a small "a" before a capital is no article."""
     strong = {x for m in marks if not m.weak for x in m.labels}
-    return [m for m in marks if not (m.weak and m.labels == ("a",) and "a" in strong and m.end - m.start <= 1)]
+    return [m for m in marks if not (m.weak and m.labels == ("a",) and "a" in strong and m.end - m.start <= 1 and not (
+        text[m.start].islower() and text[m.end:].lstrip()[:1].isupper()))]
 
 
 def _without_heading_range(norm: str, marks: list[LabelMark]) -> list[LabelMark]:

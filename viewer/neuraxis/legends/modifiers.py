@@ -6,7 +6,8 @@ from neuraxis.legends.phrases import Entity
 from neuraxis.legends.statements import DEGREES, Passage, is_other_head, is_place
 
 _LEFT_STOPS = frozenset({".", ";", ":", "(", ")", "of", "in", "with", "to", "on", "from", "at", "by", "than", "without", "no"})
-_RIGHT_LINKS = frozenset(["is", "was", "are", "were", "appears", "appear", "in", "a", "an", "the", "pattern", "fashion", "manner", "that", "which", "and", "very", "more", "of", "along", "its", "component", "at", "type", "shows", "peripheral", "only", "predominantly", "mainly", "relatively"])
+_RIGHT_LINKS = frozenset(["is", "was", "are", "were", "appears", "appear", "in", "a", "an", "the", "pattern", "fashion", "manner", "that", "which", "and", "very", "more", "of", "along", "its", "component", "at", "type", "shows", "peripheral", "only", "predominantly", "mainly", "relatively", "solid", "portion", "portions", "thick", "thin", "thickened"])
+_WALLS = frozenset({"wall", "walls", "capsule"})
 
 _QUANTITIES = frozenset(["focus", "foci", "area", "areas", "spots", "spot", "degree", "pattern", "component", "components", "rim", "deposits", "amount", "amounts"])
 
@@ -108,6 +109,9 @@ class Modifiers:
                 crossed = False
             if modifier and not crossed and entity and entity.first not in self.used and word not in {"nodule", "nodules"} and not self._belongs_right(entity, concept):
                 found.append((entity, modifier.value))
+                k = entity.last
+                continue
+            if entity and reading.word(entity.last) in _WALLS and (entity.has("lesion") or entity.get("finding")) and steps:
                 k = entity.last
                 continue
             number = word[:1].isdigit() or word in {"mm", "cm", "x"}

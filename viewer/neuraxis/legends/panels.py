@@ -27,6 +27,8 @@ def draft_panels(reading: Reading, labels: tuple[str, ...], parts: Segmentation)
     described: dict[str, Description] = {}
     for stretch in parts.own:
         _own(reading, drafts, described, stretch)
+    for scope in parts.scopes:
+        _region_of_joined(reading, drafts, parts, scope)
     for stretch in parts.shared:
         if stretch.labels is not None:
             _shared(reading, drafts, stretch)
@@ -76,6 +78,18 @@ def _own(reading: Reading, drafts: dict[str, Draft], described: dict[str, Descri
             for other in found.elements:
                 draft.put("plane", other.plane, other.spans.get("plane"))
                 draft.put("window", other.window, other.spans.get("window"))
+
+
+def _region_of_joined(reading: Reading, drafts: dict[str, Draft], parts: Segmentation, scope: Stretch) -> None:
+    """The region of "(A) T2 and (B) T1 images through the sella show a mass" is that of both."""
+    joined = scope.labels or ()
+    if len(joined) < 2 or not any((s.first, s.last) == (scope.first, scope.last) and s.leading for s in parts.own):
+        return
+    found = describe(reading, scope.first, scope.last)
+    if any(reading.word(k) == "images" for k in range(scope.first, scope.last)):
+        for label in joined:
+            if drafts[label].kind in {None, "imaging"}:
+                drafts[label].put("region", found.region, found.spans.get("region"))
 
 
 def _plane_of_one(named: list[Element]) -> bool:

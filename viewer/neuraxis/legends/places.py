@@ -186,7 +186,7 @@ def _is_reference(reading: Reading, entity: Entity, first: int) -> bool:
                                               "contralateral", "or", "and"}:
         k -= 1
     word, previous = reading.word(k), reading.entity(k)
-    if _is_spinal(entity) and word == "to":
+    if _is_vertebral_level(reading, entity) and word == "to":
         return False
     if previous and previous.has("target") and previous.last == k + 1 and word in {"to", "with", "than", "as"}:
         return True
@@ -224,7 +224,7 @@ def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
         if previous and previous.get("finding") and any(m.key == "mass_effect" for m in previous.meanings):
             return reading.word(previous.last) not in {"in", "by"}
         if previous and previous.has("target"):
-            return not (_is_spinal(entity) and reading.word(previous.first) in _BESIDE)
+            return not (_is_vertebral_level(reading, entity) and reading.word(previous.first) in _BESIDE)
         if word == "to" and (reading.word(k - 1).startswith("exten") or _is_spinal(reading.entity(k - 1))):
             return True
         if word in {"and", ","} and not _target_before(reading, k, first):
@@ -239,6 +239,11 @@ def _is_target(reading: Reading, entity: Entity, first: int, last: int) -> bool:
 def _is_spinal(entity: Entity | None) -> bool:
     """True for a level of the spine: the second one of "from C2 to T1" is only reached."""
     return entity is not None and any(m.key == "location" and m.value.endswith("_spine") for m in entity.meanings)
+
+
+def _is_vertebral_level(reading: Reading, entity: Entity) -> bool:
+    """True for the name of a vertebra ("C2"), not for the dens or the cord."""
+    return _is_spinal(entity) and any(c.isdigit() for c in reading.word(entity.first))
 
 
 def _target_before(reading: Reading, token: int, first: int) -> bool:

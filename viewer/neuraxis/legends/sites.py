@@ -77,6 +77,10 @@ class Sites:
             if side and entity and passed and entity.first not in self.passage.side_tokens and self._of_lesion(entity):
                 self.passage.side_tokens.update(range(entity.first, entity.last))
                 return side.key
+            parts = word == "with" and self.passage.reading.word(k + 1).startswith(("component", "exten"))
+            if parts:
+                k -= 1 + (self.passage.reading.word(k - 1) == ",")
+                continue
             if word in {";", ":", "and", "with"} or (word == "," and not passed) or (entity and (
                     entity.has("verb", "boundary") or is_place(entity))):
                 return None

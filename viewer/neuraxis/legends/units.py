@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neuraxis.legends.clauses import last_clause, names_picture_after_finding
 from neuraxis.legends.descriptors import DESCRIBES, has_findings, is_finding
 from neuraxis.legends.phrase_sequences import stands_on
 from neuraxis.legends.reading import Reading
@@ -192,19 +193,11 @@ class LabelledUnit:
 
     def _last_clause(self, position: int, token: int) -> int:
         """Gives "the mass was dark on T2" to the panels before where only "and showed no enhancement (C)" ends in the label."""
-        reading = self.reading
-        opening = next(iter(reading.within(position, token)), None)
-        if not self.state.group or position != self.first or opening is None or opening.has(*DESCRIBES):
+        if not self.state.group or position != self.first:
             return position
-        for t in range(token - 1, position, -1):
-            verb = reading.entity(t + 1)
-            if reading.word(t) != "and" or verb is None or not verb.has("verb"):
-                continue
-            named = [e for e in reading.within(position, t) if e.has("sequence") and stands_on(reading, e, position)]
-            if named and not any(e.has("sequence") for e in reading.within(t, token)) and has_findings(reading, t, token):
-                self._share(tuple(self.state.group), position, t)
-                return t
-        return position
+        start = last_clause(self.reading, position, token)
+        self._share(tuple(self.state.group), position, start)
+        return start
 
     def _qualified(self, run: list[int]) -> tuple[str, ...]:
         """All labels of "T1 hyperintense (a), T2 hypointense (b) lesion": the noun that follows the last one is that of all."""
@@ -299,14 +292,14 @@ class LabelledUnit:
     def _tail_split(self, position: int, token: int) -> int:
         """First token of the words that belong to the label at `token`; those before belong to the labels before."""
         reading = self.reading
-        opens_with = reading.word(position) in _OPENS and self._names_picture_after_finding(position, token)
+        opens_with = reading.word(position) in _OPENS and names_picture_after_finding(reading, position, token)
         if reading.word(position) in _JOINS or opens_with:
             return position
         depth = 0
         for t in range(token - 1, position, -1):
             word = reading.word(t)
             depth += (word == ")") - (word == "(")
-            if (word in _JOINS and not depth) or (word in _OPENS and self._names_picture_after_finding(t, token)):
+            if (word in _JOINS and not depth) or (word in _OPENS and names_picture_after_finding(reading, t, token)):
                 return t
         describing = [e for e in reading.within(position, token) if e.has(*DESCRIBES)]
         if not describing or not self._has(position, describing[0].first):
@@ -314,11 +307,3 @@ class LabelledUnit:
         if reading.word(position) == ":" and stands_on(reading, describing[0], position):
             return max((e.first for e in reading.within(position, describing[0].first) if e.has("verb")), default=position)
         return describing[0].first
-
-    def _names_picture_after_finding(self, first: int, last: int) -> bool:
-        """True for "with no restricted diffusion on DWI" and "without enhancement after contrast"."""
-        inside = self.reading.within(first + 1, last)
-        named = [e for e in inside if (
-            e.has("sequence") and stands_on(self.reading, e, first)) or (e.has("contrast") and (
-                self.reading.word(e.first) in {"after", "following"} or self.reading.word(e.first - 1) in {"on", "the"}))]
-        return bool(named) and has_findings(self.reading, first, named[0].first)

@@ -38,10 +38,24 @@ def _pictures(reading: Reading) -> tuple[int, tuple[int, int] | None]:
     """How many pictures the first sentence that names any lists, and that sentence."""
     for first, last in reading.sentences:
         named = [e for e in describe(reading, first, last).elements if e.names_picture]
+        if len(named) == 1 and (planes := _planes_of_images(reading, first, last)):
+            return planes, (first, last)
         if named:
             listed = [e for e in named if e.sequence is not None]
             return (len(listed) if len(listed) == len(named) else 1), (first, last)
     return 1, None
+
+
+def _planes_of_images(reading: Reading, first: int, last: int) -> int:
+    """How many planes open "Coronal and axial T2-weighted images show ..."; 0 where it is no such list."""
+    k, planes = first, set()
+    while k < last and (entity := reading.entity(k)) is not None and entity.get("plane") is not None:
+        planes.add(entity.meanings[0].key)
+        k = entity.last
+        while reading.word(k) in {",", "and"}:
+            k += 1
+    plural = any(reading.word(j) == "images" for j in range(k, min(k + 8, last)))
+    return len(planes) if plural and len(planes) > 1 else 0
 
 
 def _described_sentences(reading: Reading) -> list[tuple[int, int]]:
