@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from neuraxis.domain.lesion import LesionMeasurement
@@ -36,8 +37,18 @@ def test_a_change_of_half_a_millimetre_is_seen(shapes: Any, later: float, verdic
 
 
 def test_thick_slices_hide_what_thin_ones_show(shapes: Any) -> None:
-    thick = {"spacing_xyz": (0.45, 0.45, 3.0)}
-    result = follow(_measured(shapes, 4.0, 1, **thick), _measured(shapes, 4.4, 2, **thick))
+    def measured(diameter: float, seed: int) -> Any:
+        # a slice shows the mean over its thickness
+        layers = [shapes.ball(diameter / 2, centre=(0.0, 0.0, z)) for z in np.linspace(-1.4, 1.4, 15)]
+        volume = shapes.draw(
+            lambda points: shapes.union(*layers)(points) / len(layers), shapes.grid((0.45, 0.45, 3.0)), seed=seed,
+            slice_thickness_mm=3.0,
+        )
+        return measure(volume, segment(volume, (0, 0, 0)))
+
+    result = follow(measured(4.0, 1), measured(4.2, 2))
     assert result.volume.verdict is Change.WITHIN_ERROR
     assert result.max_3d_diameter.verdict is Change.NOT_MEASURABLE
     assert result.max_3d_diameter.difference is None
+    thin = follow(_measured(shapes, 4.0, 1), _measured(shapes, 4.2, 2))
+    assert thin.volume.verdict is Change.LARGER

@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from neuraxis.align.plane import Plane, Projection
 from neuraxis.align.sampling import Interpolation, map_between, sample_lattice
+from neuraxis.align.slabs import Rays, project_across
 from neuraxis.domain.geometry import FloatArray
 from neuraxis.domain.transform import Registration
 from neuraxis.domain.volume import Volume
+
+COARSE = 1.5
+"""Pixels over voxels from which a slab takes nearest voxels."""
 
 
 def sample_plane(
@@ -54,6 +58,12 @@ def _project(
     axis = int(np.argmax(np.abs(per_mm)))
     if float(np.delete(np.abs(per_mm), axis).max()) < 1e-6:
         return _project_along_grid(volume, plane, lattice, axis, interpolation)
+    rays = Rays(start, per_row, per_column, per_mm, plane.shape, plane.slab_mm)
+    if rays.is_thick_enough and interpolation is not Interpolation.CUBIC:
+        # pixels coarser than voxels show no difference between a blend and the nearest voxel
+        coarse = plane.pixel_mm > COARSE * min(volume.geometry.spacing_xyz_mm)
+        nearest = coarse or interpolation is Interpolation.NEAREST
+        return project_across(volume.array, volume.padding, rays, plane.projection, nearest=nearest)
     count = max(2, int(np.ceil(plane.slab_mm * float(np.abs(per_mm).max()))) + 1)
     offsets = np.linspace(-plane.slab_mm / 2, plane.slab_mm / 2, count)
     layers = (

@@ -26,6 +26,9 @@ COVERAGE = 2.8
 FLOOR_MM = 0.16
 """Error that repeats cannot see: distortion, interpolation, chemical shift."""
 WORST_SCATTER_MM = 4.0
+DOUBTFUL_MM = 1.0
+"""A residual from which the search is made again on other samples; heads of one patient mostly state 0.2 mm."""
+OTHER_SEEDS = (101, 202)
 AROUND_MM = 50.0
 LEAST_SCORE = 0.02
 """Normalised mutual information above 1 times overlap, at 2 mm; unrelated volumes stay below a third of it, CT and MR of a head
@@ -89,17 +92,31 @@ def register(
         return Registration.identity(fixed.frame_of_reference_uid)
     focus = None if focus_lps_mm is None else np.asarray(focus_lps_mm, dtype=np.float64)
     start = np.eye(4) if initial is None else initial.array
-    if _extent(fixed) > 1.3 * _extent(moving):
-        # samples are drawn from the smaller field of view, so that nearly all of them find a partner
-        turned = None if focus is None else start[:3, :3] @ focus + start[:3, 3]
-        back, residual = _solve(moving, fixed, turned, _inverse(start), should_stop, seed)
-        found = _inverse(back)
-    else:
-        found, residual = _solve(fixed, moving, focus, start, should_stop, seed)
+    found, residual = _attempt(fixed, moving, focus, start, should_stop, seed)
+    for other in OTHER_SEEDS:
+        if residual <= DOUBTFUL_MM:
+            break
+        # runs that scatter this far mostly sit in a wrong valley: other samples find the right one
+        again, its_residual = _attempt(fixed, moving, focus, start, should_stop, seed + other)
+        if its_residual < residual:
+            found, residual = again, its_residual
     return Registration.from_array(
         nearest_rigid(found), fixed.frame_of_reference_uid, moving.frame_of_reference_uid, residual,
         "mutual information, rigid",
     )
+
+
+def _attempt(
+    fixed: Volume, moving: Volume, focus: FloatArray | None, start: FloatArray,
+    should_stop: Callable[[], bool] | None, seed: int,
+) -> tuple[FloatArray, float]:
+    """Matrix from fixed to moving and the residual, searched from the side of the smaller field of view."""
+    if _extent(fixed) > 1.3 * _extent(moving):
+        # samples are drawn from the smaller field of view, so that nearly all of them find a partner
+        turned = None if focus is None else start[:3, :3] @ focus + start[:3, 3]
+        back, residual = _solve(moving, fixed, turned, _inverse(start), should_stop, seed)
+        return _inverse(back), residual
+    return _solve(fixed, moving, focus, start, should_stop, seed)
 
 
 def _inverse(matrix: FloatArray) -> FloatArray:

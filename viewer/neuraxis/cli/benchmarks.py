@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,17 +17,24 @@ class Benchmark(enum.StrEnum):
 
     READING = "reading"
     ACCURACY = "accuracy"
+    REGISTRATION = "registration"
+    LESIONS = "lesions"
     INTERACTION = "interaction"
 
 
 @app.command(epilog="Example: neuraxis bench reading --quick")
 def bench(
-    what: Annotated[Benchmark, typer.Argument(help="reading: speed; accuracy: of measuring; interaction: of the window")] = Benchmark.READING,
+    what: Annotated[Benchmark, typer.Argument(help="reading: speed; accuracy: of sizes; registration: error and time; lesions: speed of measuring; interaction: of the window")] = Benchmark.READING,
     quick: Annotated[bool, typer.Option("--quick", help="small data, for a first look")] = False,
     repeats: Annotated[int, typer.Option(min=1, help="interleaved runs of each program")] = 5,
+    positions: Annotated[int | None, typer.Option(min=1, help="accuracy: random places a condition; default 25")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="accuracy: of the digital head")] = None,
+    page: Annotated[Path | None, typer.Option(help="accuracy: Markdown file to write, with plots beside it")] = None,
+    radiomics: Annotated[Path | None, typer.Option(help="accuracy, lesions: a Python that has PyRadiomics, to run it too")] = None,
+    real: Annotated[Path | None, typer.Option(help="registration: folder with a real series, to be moved and found again")] = None,
 ) -> None:
     """Speed and accuracy, side by side with what a user would otherwise pick."""
-    from neuraxis.app.benchmarks import accuracy_lines, reading_lines
+    from neuraxis.app.benchmarks import accuracy_lines, lesion_lines, reading_lines, registration_lines
 
     if what is Benchmark.INTERACTION:
         from neuraxis.app.extras import require_desktop
@@ -36,10 +44,16 @@ def bench(
 
         sys.exit(measure_interaction())
     with progress_bar() as progress:
-        lines = (
-            accuracy_lines(quick=quick, tell=lambda text: progress(0.0, text))
-            if what is Benchmark.ACCURACY
-            else reading_lines(quick=quick, repeats=repeats, tell=lambda text: progress(0.0, text))
-        )
+        def tell(text: str) -> None:
+            progress(0.0, text)
+
+        if what is Benchmark.ACCURACY:
+            lines = accuracy_lines(quick=quick, tell=tell, positions=positions, seed=seed, page=page, radiomics=radiomics)
+        elif what is Benchmark.REGISTRATION:
+            lines = registration_lines(quick=quick, tell=tell, real=real)
+        elif what is Benchmark.LESIONS:
+            lines = lesion_lines(quick=quick, repeats=repeats, tell=tell, radiomics=radiomics)
+        else:
+            lines = reading_lines(quick=quick, repeats=repeats, tell=tell)
         for line in lines:
             print(line, flush=True)

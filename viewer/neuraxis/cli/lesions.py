@@ -67,6 +67,8 @@ def tag(path: StudyPath, at: At, series: SeriesKey = None, as_json: AsJson = Fal
         workup = work_up(open_input(path, progress), point, series_key=series, progress=progress)
     if as_json:
         lesion = measurement_to_json(workup.lesion.measurement)
-        print_json({"lesion": lesion, "tags": [t.to_json() for t in workup.tags], "notes": list(workup.notes)})
+        parts = [measurement_to_json(part) for part in workup.parts]
+        tags = [t.to_json() for t in workup.tags]
+        print_json({"lesion": lesion, "parts": parts, "tags": tags, "notes": list(workup.notes)})
     else:
         print("\n".join(workup_lines(workup)))

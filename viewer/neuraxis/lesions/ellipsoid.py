@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 
 from neuraxis.domain.geometry import FloatArray
 
-Residuals: TypeAlias = Callable[[FloatArray], tuple[NDArray[np.float64], FloatArray]]
+Residuals: TypeAlias = Callable[[FloatArray, bool], tuple[NDArray[np.float64], FloatArray]]
 
+ROOT_2PI = float(np.sqrt(2 * np.pi))
 LARGEST_SAMPLE = 1000
+THICK_MM = 1.3
+"""Slices from this thickness on are integrated layer by layer; thinner ones pass for a Gaussian profile."""
+LAYER_MM = 0.7
+PROFILE_SIGMA_MM = 0.25
+"""Blur along the slice normal beyond the slice's box."""
+ROUND_SPREAD = 0.3
+"""Natural logarithm of the factor by which a lesion's extent through the slices differs from that in them, where thick
+slices do not show it."""
 PRIOR_IN_PLANE_MM = 0.42
 """Standard deviation of the in-plane point-spread function (FWHM 1 mm) before anything is known."""
 PRIOR_IN_PLANE_SPREAD = 0.35
@@ -42,6 +51,15 @@ class Voxels:
     thickness_mm: float
     noise: float
 
+    @property
+    def layers_mm(self) -> FloatArray:
+        """Offsets along the normal of the layers whose mean a slice is; a single 0 where slices are thin."""
+        if self.thickness_mm < THICK_MM:
+            return np.zeros(1)
+        count = int(np.ceil(self.thickness_mm / LAYER_MM))
+        offsets: FloatArray = ((np.arange(count) + 0.5) / count - 0.5) * self.thickness_mm
+        return offsets
+
 
 @dataclass(frozen=True, eq=False)
 class _Priors:
@@ -69,6 +87,17 @@ class EllipsoidFit:
     covariance: FloatArray
     misfit: float
     reduced_chi2: float
+    normal: FloatArray
+    layers_mm: FloatArray
+
+    @property
+    def contrast_sd(self) -> float:
+        """Standard deviation of the contrast over the contrast: how well size and density are told apart."""
+        return float(np.sqrt(max(self.covariance[11, 11], 0.0))) / self.contrast
+
+    def occupancy(self, points_mm: FloatArray) -> NDArray[np.float64]:
+        """What the scanner sees of the fitted ellipsoid at points (n, 3), 0..1."""
+        return seen_ellipsoid(self.parameters, points_mm, self.normal, self.layers_mm)[0]
 
     @property
     def matrix(self) -> FloatArray:
@@ -84,7 +113,9 @@ def _factor(parameters: FloatArray) -> FloatArray:
     return b
 
 
-def blurred_ellipsoid(parameters: FloatArray, points_mm: FloatArray, normal: FloatArray) -> NDArray[np.float64]:
+def blurred_ellipsoid(
+    parameters: FloatArray, points_mm: FloatArray, normal: FloatArray, *, slopes: bool = False
+) -> tuple[NDArray[np.float64], FloatArray]:
     """Occupancy 0..1 of an ellipsoid under an anisotropic Gaussian blur, at points.
 
     With q(x) = sqrt(x' M x) the indicator of the ellipsoid is a function of q alone; diffusing it with covariance S
@@ -97,6 +128,11 @@ def blurred_ellipsoid(parameters: FloatArray, points_mm: FloatArray, normal: Flo
     parameters : (11,) as in `EllipsoidFit`
     points_mm : (n, 3)
     normal : unit slice normal; the blur has one width in the slice plane and one along the normal
+    slopes : also give the derivatives by the parameters
+
+    Returns
+    -------
+    occupancy, derivatives : (n,), and (11, n), empty unless asked for
     """
     from scipy.special import ndtr
 
@@ -107,15 +143,51 @@ def blurred_ellipsoid(parameters: FloatArray, points_mm: FloatArray, normal: Flo
     q2 = np.maximum(u[0] * u[0] + u[1] * u[1] + u[2] * u[2], 1e-6)
     q = np.sqrt(q2)
     # the blur's square root makes the variance a sum of squares
-    root = (s_xy * np.eye(3) + (s_z - s_xy) * np.outer(normal, normal)) @ b.T
+    across = np.outer(normal, normal)
+    half = s_xy * np.eye(3) + (s_z - s_xy) * across
+    root = half @ b.T
     w = root @ u
     variance = (w[0] * w[0] + w[1] * w[1] + w[2] * w[2]) / q2
     width = np.sqrt(variance)
     near, far = (1 - q) / width, (1 + q) / width
-    drift = (float((root * root).sum()) - variance) / (2 * q * width)
-    bells = np.exp(-0.5 * near**2) - np.exp(-0.5 * far**2)
-    out: NDArray[np.float64] = ndtr(near) + ndtr(far) - 1 - drift * bells / np.sqrt(2 * np.pi)
-    return out
+    trace = float((root * root).sum())
+    drift = (trace - variance) / (2 * q * width)
+    low, high = np.exp(-0.5 * near**2) / ROOT_2PI, np.exp(-0.5 * far**2) / ROOT_2PI
+    out: NDArray[np.float64] = ndtr(near) + ndtr(far) - 1 - drift * (low - high)
+    if not slopes:
+        return out, np.zeros((11, 0))
+    pull, push = low * (1 + drift * near), high * (1 - drift * far)
+    by_q = (push - pull) / width + drift / q * (low - high)
+    by_width = -(near * pull + far * push) / width + (drift / width + 1 / q) * (low - high)
+    by_trace = -(low - high) / (2 * q * width)
+    by_variance = by_width / (2 * width)
+    # variance is w.w / q2, so that q enters it as well
+    along_q, along_w = (by_q - 2 * by_variance * variance / q) / q, 2 * by_variance / q2
+    back = half @ w
+    turned = b @ back
+    plane = (np.eye(3) - across) @ b.T
+    axis = across @ b.T
+    changes: list[NDArray[np.float64]] = [*(-(along_q * (b.T @ u) + along_w * (b.T @ turned)))]
+    for i, j, scale in ((0, 0, b[0, 0]), (1, 1, b[1, 1]), (2, 2, b[2, 2]), (0, 1, 1.0), (0, 2, 1.0), (1, 2, 1.0)):
+        moved = along_q * u[i] * x[j] + along_w * (back[j] * u[i] + turned[i] * x[j])
+        changes.append(scale * (moved + by_trace * 2 * float(half[j] @ root[:, i])))
+    changes += [
+        along_w * (w * (widened @ u)).sum(axis=0) + by_trace * 2 * float((widened * root).sum())
+        for widened in (s_xy * plane, s_z * axis)
+    ]
+    return out, np.stack(changes)
+
+
+def seen_ellipsoid(
+    parameters: FloatArray, points_mm: FloatArray, normal: FloatArray, layers_mm: FloatArray, *, slopes: bool = False
+) -> tuple[NDArray[np.float64], FloatArray]:
+    """`blurred_ellipsoid` averaged over the layers of a slice, at points (n, 3)."""
+    if layers_mm.size == 1:
+        return blurred_ellipsoid(parameters, points_mm, normal, slopes=slopes)
+    spread = (points_mm[None] + layers_mm[:, None, None] * normal).reshape(-1, 3)
+    values, by_parameters = blurred_ellipsoid(parameters, spread, normal, slopes=slopes)
+    count = layers_mm.size
+    return values.reshape(count, -1).mean(axis=0), by_parameters.reshape(11, count, -1).mean(axis=1)
 
 
 def fit_ellipsoid(voxels: Voxels, inside: NDArray[np.bool_]) -> EllipsoidFit | None:
@@ -133,13 +205,20 @@ def fit_ellipsoid(voxels: Voxels, inside: NDArray[np.bool_]) -> EllipsoidFit | N
     # thinned data weigh as much against the priors as all of them would
     weight = np.sqrt(len(inside) / len(chosen))
     points, values = voxels.points_mm[chosen], voxels.values[chosen]
-    noise = max(voxels.noise, 1e-9)
+    noise, layers = max(voxels.noise, 1e-9), voxels.layers_mm
 
-    def residuals(p: FloatArray) -> tuple[NDArray[np.float64], FloatArray]:
-        shape = blurred_ellipsoid(p, points, voxels.normal)
+    def residuals(p: FloatArray, slopes: bool) -> tuple[NDArray[np.float64], FloatArray]:
+        shape, by_parameters = seen_ellipsoid(p, points, voxels.normal, layers, slopes=slopes)
         contrast, background = _linear(shape, values)
         data = weight * (values - background - contrast * shape) / noise
-        return np.concatenate([data, (p - priors.mean) / priors.spread]), np.array([contrast, background])
+        both = np.concatenate([data, (p - priors.mean) / priors.spread])
+        if not slopes:
+            return both, np.zeros((0, 0))
+        # contrast and background follow the shape: what they take up does not count (Kaufman 1975)
+        free = by_parameters - by_parameters.mean(axis=1, keepdims=True)
+        s = shape - shape.mean()
+        free -= np.outer(free @ s / max(float(s @ s), 1e-12), s)
+        return both, np.concatenate([(-weight * contrast / noise) * free.T, np.diag(1 / priors.spread)])
 
     found = _levenberg(residuals, priors.mean)
     return None if found is None else _finish(found, voxels, priors)
@@ -162,32 +241,44 @@ def _linear(shape: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[fl
 
 def _priors(voxels: Voxels, inside: NDArray[np.bool_]) -> _Priors:
     """Start and prior: the ellipsoid with the moments of the half-maximum mask, and a usual blur."""
-    points = voxels.points_mm[inside]
+    points, normal = voxels.points_mm[inside], voxels.normal
     covariance = np.cov(points.T) + 0.05 * np.eye(3)
+    shape_spread = np.full(3, PRIOR_SHAPE_SPREAD)
+    layer = voxels.thickness_mm / voxels.layers_mm.size
+    across = np.eye(3) - np.outer(normal, normal)
+    flat = across @ covariance @ across
+    in_plane = float(np.sqrt(np.linalg.eigvalsh(flat)[1:].prod()))
+    if voxels.thickness_mm > np.sqrt(5.0 * in_plane):
+        # one or two slices say little of the extent through them: as round as in the slice
+        covariance = flat + in_plane * np.outer(normal, normal)
+        shape_spread[int(np.abs(normal).argmax())] = ROUND_SPREAD
+    elif layer < voxels.thickness_mm:
+        # voxel centres of few thick slices span less than the lesion does
+        covariance = covariance + voxels.thickness_mm**2 / 12 * np.outer(normal, normal)
     factor = np.linalg.cholesky(np.linalg.inv(5.0 * covariance)).T
     upper = factor[[0, 0, 1], [1, 2, 2]]
-    blur = np.log([PRIOR_IN_PLANE_MM, np.hypot(voxels.thickness_mm / np.sqrt(12), 0.3)])
+    profile = PROFILE_SIGMA_MM if voxels.layers_mm.size > 1 else 0.3
+    blur = np.log([PRIOR_IN_PLANE_MM, np.hypot(layer / np.sqrt(12), profile)])
     mean = np.concatenate([points.mean(axis=0), np.log(np.diag(factor)), upper, blur])
     extent = float(np.sqrt(5.0 * np.trace(covariance) / 3))
     spread = np.concatenate([
-        np.full(3, extent), np.full(3, PRIOR_SHAPE_SPREAD), np.full(3, PRIOR_SHAPE_SPREAD / extent),
+        np.full(3, extent), shape_spread, np.full(3, PRIOR_SHAPE_SPREAD / extent),
         [PRIOR_IN_PLANE_SPREAD, PRIOR_THROUGH_SPREAD],
     ])
     return _Priors(mean, spread)
 
 
 def _levenberg(residuals: Residuals, start: FloatArray) -> FloatArray | None:
-    """Levenberg-Marquardt with forward differences; None when numbers run away."""
+    """Levenberg-Marquardt; None when numbers run away."""
     p, damping = start, 1e-2
-    r, _ = residuals(p)
+    r, jacobian = residuals(p, True)
     cost = float(r @ r)
     for _ in range(25):
-        jacobian = _jacobian(lambda q: residuals(q)[0], p, r)
         normal_matrix, pull = jacobian.T @ jacobian, jacobian.T @ r
         for _ in range(6):
             step = -np.linalg.solve(normal_matrix + damping * np.diag(np.diag(normal_matrix) + 1e-9), pull)
             step *= min(1.0, 0.7 / max(float(np.abs(step).max()), 1e-12))
-            rt, _ = residuals(p + step)
+            rt, _ = residuals(p + step, False)
             new = float(rt @ rt)
             if np.isfinite(new) and new < cost:
                 break
@@ -195,35 +286,26 @@ def _levenberg(residuals: Residuals, start: FloatArray) -> FloatArray | None:
         else:
             return p
         done = cost - new < 1e-4 * cost or float(np.abs(step).max()) < 1e-4
-        p, r, cost, damping = p + step, rt, new, max(damping / 5, 1e-7)
+        p, damping = p + step, max(damping / 5, 1e-7)
         if done:
             break
+        r, jacobian = residuals(p, True)
+        cost = float(r @ r)
     return p if bool(np.isfinite(p).all()) else None
-
-
-def _jacobian(
-    function: Callable[[FloatArray], NDArray[np.float64]], p: FloatArray, at_p: NDArray[np.float64]
-) -> FloatArray:
-    columns = []
-    for i in range(p.size):
-        moved = p.copy()
-        moved[i] += 1e-4
-        columns.append((function(moved) - at_p) / 1e-4)
-    return np.stack(columns, axis=1)
 
 
 def _finish(found: FloatArray, voxels: Voxels, priors: _Priors) -> EllipsoidFit | None:
     """Contrast, background, misfit and covariance at the solution."""
-    shape = blurred_ellipsoid(found, voxels.points_mm, voxels.normal)
+    layers = voxels.layers_mm
+    shape, _ = seen_ellipsoid(found, voxels.points_mm, voxels.normal, layers)
     contrast, background = _linear(shape, voxels.values)
     if contrast <= 0 or not np.isfinite(contrast):
         return None
     residual = voxels.values - background - contrast * shape
     rms = float(np.sqrt(np.mean(residual**2)))
     chosen = _thin(len(shape), LARGEST_SAMPLE)
-    points, some = voxels.points_mm[chosen], shape[chosen]
-    by_shape = _jacobian(lambda q: blurred_ellipsoid(q, points, voxels.normal), found, some)
-    jacobian = np.column_stack([contrast * by_shape, some, np.ones_like(some)])
+    some, by_parameters = seen_ellipsoid(found, voxels.points_mm[chosen], voxels.normal, layers, slopes=True)
+    jacobian = np.column_stack([contrast * by_parameters.T, some, np.ones_like(some)])
     information = jacobian.T @ jacobian * (len(shape) / len(some)) / max(rms, voxels.noise) ** 2
     information[: found.size, : found.size] += np.diag(1 / priors.spread**2)
     try:
@@ -232,5 +314,5 @@ def _finish(found: FloatArray, voxels: Voxels, priors: _Priors) -> EllipsoidFit 
         return None
     return EllipsoidFit(
         found[:3], _factor(found), contrast, background, float(np.exp(found[9])), float(np.exp(found[10])), found,
-        covariance, rms / contrast, (rms / max(voxels.noise, 1e-9)) ** 2,
+        covariance, rms / contrast, (rms / max(voxels.noise, 1e-9)) ** 2, voxels.normal, layers,
     )

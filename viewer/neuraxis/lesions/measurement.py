@@ -123,7 +123,7 @@ def _assemble(
     if limits.volume_unknown:
         integral = None
     elif limits.thick and integral is not None:
-        integral = _as_range(subject, integral, voxel_sum)
+        integral = _as_range(integral, model)
     warnings += _measurability(long_axis, short_axis, subject)
     return LesionMeasurement(
         volume.series_id, volume.series_uid, volume.frame_of_reference_uid, mask.method, _centroid(subject, model),
@@ -216,15 +216,12 @@ def _volumes(subject: _Subject, model: SizeModel | None) -> tuple[Quantity, Quan
     )
 
 
-def _as_range(subject: _Subject, integral: Quantity, voxel_sum: Quantity) -> Quantity:
-    """A volume between the sums that thick slices allow, as middle and half width."""
-    thickness = max(subject.volume.slice_thickness_mm or 0.0, subject.slice_step_mm)
-    doubt = 1 + thickness / _equivalent_mm(max(subject.mesh.volume_mm3, 1e-3))
-    low = min(integral.value, voxel_sum.value, subject.mesh.volume_mm3) / doubt
-    high = max(integral.value, voxel_sum.value, subject.mesh.volume_mm3) * doubt
+def _as_range(volume: Quantity, model: SizeModel | None) -> Quantity:
+    """A volume as the range that thick slices allow; as wide as the value itself where nothing better is known."""
+    half = volume.uncertainty if model is not None and volume.uncertainty is not None else volume.value
+    low, high = max(volume.value - half, 0.0), volume.value + half
     return Quantity(
-        (low + high) / 2, "mm3", (high - low) / 2,
-        f"range {low:.0f} to {high:.0f} mm3: the slices are too thick for one number",
+        volume.value, "mm3", half, f"range {low:.0f} to {high:.0f} mm3: the slices are too thick for one number; {volume.method}"
     )
 
 
@@ -250,6 +247,7 @@ def _distance_within(subject: _Subject, bone: BoneMask | None, reach_mm: float) 
     box, inside = box_of_mask(subject.volume, subject.mask, reach_mm)
     there = bone.within(box) if bone is not None else find_bone(box, subject.volume.geometry.shape_zyx, inside)
     there = there & ~inside
+    there = _nearest_part(there, box, subject.mesh.vertices_lps_mm)
     if not there.any():
         return None
     part, start = crop_to_mask(there, box.start_zyx)
@@ -260,6 +258,22 @@ def _distance_within(subject: _Subject, bone: BoneMask | None, reach_mm: float) 
     geometry = subject.volume.geometry.cropped(start, (part.shape[0], part.shape[1], part.shape[2]))
     surface = mesh_of(field, geometry).vertices_lps_mm
     return float(cKDTree(surface).query(subject.mesh.vertices_lps_mm)[0].min())
+
+
+def _nearest_part(bone: BoolVoxels, box: Neighbourhood, surface: FloatArray) -> BoolVoxels:
+    """The bone that can be nearest to a surface: what lies farther from its middle than the nearest bone does by the
+    spread of the surface's own radii, and two voxels, cannot.
+    """
+    index = np.argwhere(bone)
+    if not index.size:
+        return bone
+    middle = surface.mean(axis=0)
+    radii = np.linalg.norm(surface - middle, axis=1)
+    distance = np.linalg.norm(box.geometry.lps_from_index(index) - middle, axis=1)
+    near = index[distance <= distance.min() + radii.max() - radii.min() + 2 * float(np.linalg.norm(box.geometry.spacing_xyz_mm))]
+    out = np.zeros_like(bone)
+    out[tuple(near.T)] = True
+    return out
 
 
 def _measurability(

@@ -115,15 +115,15 @@ def ball_footprint(geometry: VolumeGeometry, radius_mm: float) -> BoolVoxels:
     return footprint
 
 
-def distance_from_mm(inside: BoolVoxels, geometry: VolumeGeometry) -> FloatVoxels:
+def distance_from_mm(inside: BoolVoxels, geometry: VolumeGeometry, *, most_step_mm: float = np.inf) -> FloatVoxels:
     """For voxels outside, distance in mm to the nearest voxel centre inside; 0 inside.
 
-    On sheared grids the shear is neglected: good enough to choose voxels a few millimetres around a lesion.
+    `most_step_mm` counts thick slices as no farther apart than that, so that a neighbouring one is never out of reach. On sheared grids the shear is neglected: good enough to choose voxels a few millimetres around a lesion.
     """
     import edt
 
     sx, sy, _ = geometry.spacing_xyz_mm
-    spacing = (abs(geometry.slice_distance_mm), sy, sx)
+    spacing = (min(abs(geometry.slice_distance_mm), most_step_mm), sy, sx)
     if not inside.any():
         return np.full(inside.shape, np.inf, dtype=np.float32)
     distance: FloatVoxels = edt.edt(~inside, anisotropy=spacing, black_border=False)
