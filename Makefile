@@ -7,7 +7,7 @@ QT_API ?= pyside6
 export QT_API
 export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help setup setup-test demo test test-gui lint types contracts check gallery docs fuzz studies bench lock clean
+.PHONY: help setup setup-test demo test test-gui lint types contracts check gallery docs fuzz studies random-cases bench lock clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ studies: setup-test ## long robustness runs: 1,000 kills while editing, disks th
 	@tools/with-display $(PY) tests/ui/monkey.py --events 10000
 	@$(PY) tests/case/kill_study.py --kills 1000
 	@$(PY) tests/case/disk_study.py --points 50
+
+random-cases: setup ## score tags and audits on random phantom cases (ARGS="--seeds 3000-3299 --minutes 60"; 300 take hours)
+	@$(PY) tests/evidence/score_random_cases.py $(ARGS)
 
 bench: setup     ## speed beside what a user would otherwise pick
 	@$(VENV)/bin/neuraxis bench

@@ -112,7 +112,8 @@ def _lines(rows: Sequence[Row], repeats: int, seed: int) -> Iterable[str]:
     yield (
         "What the intervals do not know: a kernel that enhances edges, motion, beam hardening, and soft tissue of another density "
         "in a layer about the lesion. The enhancing capsule of the `capnon` sample (0.6 mm, 45 HU) makes its 4 mm calcification "
-        "0.05 mm longer and 4 % larger than the calcium alone, which is more than its interval."
+        "0.05 mm longer and 4 % larger than the calcium alone. For margins like that, which are no step, every printed interval holds "
+        "a doubt of 0.03 mm about where the margin lies; the bodies of this study have steps."
     )
     if RADIOMICS_NAME not in peers:
         yield ""
