@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import pydicom
 import pytest
 from tests.app.session_on_disk import Desk
 
@@ -113,6 +114,20 @@ def test_what_cannot_be_taken_in_is_named_and_the_rest_comes_in(
     assert len(taken.state.lesions) == 1
     assert any(note.startswith("notes.txt: no DICOM object") for note in taken.notes)
     assert any(image.name in note and "not taken in" in note for note in taken.notes)
+
+
+def test_two_reports_with_one_identifier_that_differ_are_asked_about(
+    study: Study, objects: tuple[Path, ...], tmp_path: Path,
+) -> None:
+    sr = next(p for p in objects if p.name == "sr.dcm")
+    other = pydicom.dcmread(sr)
+    other.SeriesDescription = "another version"
+    other.save_as(tmp_path / "other.dcm")
+    seg = next(p for p in objects if p.name == "seg-1.dcm")
+    taken = take_in([seg, sr, tmp_path / "other.dcm"], study, CaseState())
+    assert len(taken.state.lesions) == 1
+    assert not taken.state.tags
+    assert any("same UID but differ" in note for note in taken.notes)
 
 
 def test_a_report_without_its_mask_gives_no_numbers(study: Study, objects: tuple[Path, ...]) -> None:

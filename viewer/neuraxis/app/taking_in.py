@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ def take_in(
             kinds[Path(path)] = _kind(Path(path))
         except NeuraxisError as error:
             taken = replace(taken, notes=(*taken.notes, f"{Path(path).name}: {error}"))
+    taken = _without_conflicts(kinds, taken)
     for kind in ("segmentation", "contours", "report", "registration", "key objects", ""):  # reports refer to masks
         for path in (p for p, k in kinds.items() if k == kind):
             try:
@@ -55,6 +57,24 @@ def take_in(
             except NeuraxisError as error:
                 taken = replace(taken, notes=(*taken.notes, f"{path.name}: {error}"))
     return replace(taken, notes=tuple(dict.fromkeys(taken.notes)))
+
+
+def _without_conflicts(kinds: dict[Path, str], taken: TakenIn) -> TakenIn:
+    """Reports that carry one identifier and differ are set aside, in place: which of them is right has to be asked."""
+    from neuraxis.interop.sr_read import conflicting_reports
+
+    readable = []
+    for path in (p for p, kind in kinds.items() if kind == "report"):
+        with contextlib.suppress(NeuraxisError):  # what is wrong with it is said when it is read
+            conflicting_reports([path])
+            readable.append(path)
+    for versions in conflicting_reports(readable):
+        names = ", ".join(p.name for p in versions)
+        words = f"{names}: {len(versions)} reports carry the same UID but differ: none was taken in; choose one of them"
+        taken = replace(taken, notes=(*taken.notes, words))
+        for path in versions:
+            del kinds[path]
+    return taken
 
 
 def _kind(path: Path) -> str:
