@@ -27,6 +27,8 @@ BORDER_MM, FADING_MM = 3.5, (1.0, 2.0)
 FADING_SHARE = (0.15, 0.6)
 """Excess over the background, as a part of the mask's mean excess, between 1 and 2 mm outside: an edge that fades."""
 HALF_OF_DIRECTIONS = 4
+ALL_AROUND = 6
+"""Of 8 directions: a calcified rim lies all around a mask drawn inside it, skull base on one side or two."""
 STRAY_SHARE = 0.02
 """Dense voxels of a mask drawn on MR, fewer than this part of it, may be bone that the registration let in [prop]."""
 HYPERDENSE_HU = 60.0
@@ -56,7 +58,7 @@ DESCRIPTION = MetricDescription(
         "contrast-enhanced CT: iodine may exceed 100 HU, not assessable",
         "coarse, gyriform and laminated patterns are the reader's",
         "voxels above 2500 HU (metal) are left out",
-        "a mask drawn on MR with 100 HU and more around it in 4 of 8 directions: bone or a calcified rim, not assessable",
+        "a mask drawn on MR with 100 HU and more around it in 6 of 8 directions: bone or a calcified rim, not assessable",
         "an edge that fades over more than a millimetre in 4 of 8 directions: the mask holds the densest part only, dense "
         "and amorphous are not told apart",
     ),
@@ -226,7 +228,7 @@ def judge(numbers: CalciumNumbers, slice_mm: float, drawn_on_ct: bool = True) ->
     """Verdict for each value of the concept; `drawn_on_ct`: the mask's edge is that of the density."""
     brightest = f"maximum {numbers.maximum:.0f} HU, mean {numbers.mean:.0f} HU in the lesion"
     if not numbers.calcified_voxels:
-        if not drawn_on_ct and numbers.bordering_octants >= HALF_OF_DIRECTIONS:
+        if not drawn_on_ct and numbers.bordering_octants >= ALL_AROUND:
             reason = f"{brightest}, 100 HU and more around it in {numbers.bordering_octants} of 8 directions: bone or calcium"
             return unclear("calcification", reason)
         if numbers.maximum >= CALCIFIED_HU + 4 * numbers.noise:
