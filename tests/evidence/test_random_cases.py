@@ -65,7 +65,7 @@ def test_what_was_done_is_read_again_and_a_broken_line_left_out(scoring: ModuleT
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("seed", [3, 11])
+@pytest.mark.parametrize("seed", [3])
 def test_a_random_case_is_scored_without_a_wrong_verdict(scoring: ModuleType, seed: int) -> None:
     counts, broken = scoring.tally([scoring.score_case(phantom_study("random", seed), seed)])
     assert not broken

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import phantom_study
 
 from neuraxis.app.workup import Workup, open_input, work_up
 from neuraxis.domain.legend import Claim
@@ -148,17 +148,8 @@ def test_the_reader_s_answers_and_a_marked_vein_decide_what_voxels_alone_cannot(
 
 
 @pytest.fixture(scope="module")
-def mimics(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    ready = Path(os.environ.get("NEURAXIS_TEST_SAMPLE", "."))
-    cases = {}
-    for name in ("meningioma_calcified", "schwannoma"):
-        folder = ready / name
-        if not (folder / "truth.json").is_file():
-            from neuraxis_phantom import write_case
-
-            folder = write_case(name, tmp_path_factory.mktemp("mimics") / name, seed=0)
-        cases[name] = worked_up(folder)
-    return cases
+def mimics() -> dict[str, Case]:
+    return {name: worked_up(phantom_study(name)) for name in ("meningioma_calcified", "schwannoma")}
 
 
 @pytest.mark.slow

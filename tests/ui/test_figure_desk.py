@@ -152,7 +152,10 @@ def test_the_page_on_the_screen_is_the_page_of_the_export(two: Hands) -> None:
     paint_scene(painter, scene)
     painter.end()
     image = image.convertToFormat(QImage.Format.Format_RGB888)
-    data = np.frombuffer(bytes(image.constBits())[: image.sizeInBytes()], np.uint8).reshape(rows, -1)
+    bits = image.constBits()
+    if hasattr(bits, "setsize"):  # PyQt6 gives a pointer that does not know how far it may be read
+        bits.setsize(image.sizeInBytes())
+    data = np.frombuffer(bytes(bits)[: image.sizeInBytes()], np.uint8).reshape(rows, -1)
     shown = data[:, : 3 * columns].reshape(rows, columns, 3).astype(int)
     difference = np.abs(shown - expected).max(axis=2)
     assert (difference > 60).mean() < 0.01
